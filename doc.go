@@ -1,0 +1,2 @@
+// Package storagesnap is documentation only; the packages below it are the library.
+package storagesnap
