@@ -23,6 +23,11 @@ type Path struct {
 	LUN int `json:"lun"`
 }
 
+// IsZero reports whether the path says nothing.
+func (p Path) IsZero() bool {
+	return p.Protocol == "" && len(p.Portals) == 0 && p.Target == "" && p.LUN == 0
+}
+
 // Initiator is one end that a host connects from.
 type Initiator struct {
 	_ [0]func()

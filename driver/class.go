@@ -7,7 +7,7 @@ import (
 
 // Class is the kind of an error: what the caller may conclude and what it should do next. The classes are constants that
 // are errors themselves, so errors.Is(err, driver.ErrNotFound) asks for one. See the table in the package documentation.
-type Class int
+type Class int //nolint:errname // its constants are the errors
 
 const (
 	// ErrNotFound says, conclusively, that the object is not there. "I could not tell" is never ErrNotFound.
@@ -113,30 +113,77 @@ func (e Effect) String() string {
 	return "unknown"
 }
 
-// ClassOf returns the class of the first classified error in err's tree, and [ErrIndeterminate] for every other error:
-// the only safe reading of an unclassified failure is that the effect is unknown. A nil error has class 0.
+// ClassOf returns the class of the first classified error in err's tree, the outermost first and joined ones in their
+// order, and [ErrIndeterminate] for every other error: the only safe reading of an unclassified failure is that the effect
+// is unknown. A nil error has class 0.
 func ClassOf(err error) Class {
 	if err == nil {
 		return 0
 	}
-	if e, ok := errors.AsType[*Error](err); ok && e.Class != 0 {
-		return e.Class
-	}
-	if c, ok := errors.AsType[Class](err); ok && c != 0 {
+	if c, ok := classIn(err); ok {
 		return c
 	}
 	return ErrIndeterminate
 }
 
-// EffectOf returns what err says about the effect of the mutation that failed with it.
+// EffectOf returns what err says about the effect of the mutation that failed with it: the first error in err's tree that
+// has a class or an effect of its own decides.
 func EffectOf(err error) Effect {
 	if err == nil {
 		return EffectDone
 	}
-	if e, ok := errors.AsType[*Error](err); ok && e.Effect != EffectByClass {
-		return e.Effect
+	effect := EffectUnknown
+	search(err, func(err error) bool {
+		if e, ok := err.(*Error); ok && e.Effect != EffectByClass { //nolint:errorlint // search walks the tree
+			effect = e.Effect
+			return true
+		}
+		c := classAt(err)
+		effect = c.Effect()
+		return c != 0
+	})
+	return effect
+}
+
+func classIn(err error) (Class, bool) {
+	var class Class
+	found := search(err, func(err error) bool {
+		class = classAt(err)
+		return class != 0
+	})
+	return class, found
+}
+
+// classAt returns the class of err itself, or 0.
+func classAt(err error) Class {
+	switch e := err.(type) { //nolint:errorlint // search walks the tree
+	case *Error:
+		return e.Class
+	case Class:
+		return e
 	}
-	return ClassOf(err).Effect()
+	return 0
+}
+
+// search shows visit the errors of err's tree, each before those that it wraps, until visit returns true.
+func search(err error, visit func(error) bool) bool {
+	if err == nil {
+		return false
+	}
+	if visit(err) {
+		return true
+	}
+	switch e := err.(type) { //nolint:errorlint // this walks the tree, as errors.Is does
+	case interface{ Unwrap() error }:
+		return search(e.Unwrap(), visit)
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			if search(inner, visit) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Canceled reports whether err comes from the caller's context rather than from the array.

@@ -66,14 +66,18 @@ func Blocked(class Class, blockers []Blocker, format string, args ...any) *Error
 }
 
 // In returns err as an error of the named call. An [*Error] is copied with Op filled in if it has none; any other error
-// is wrapped with the class that [ClassOf] gives it. In(nil) is nil.
+// is wrapped with the class that [ClassOf] gives it, and the effect and RetryAfter of the first Error in it. In(nil) is nil.
 func In(op string, err error) error {
 	if err == nil {
 		return nil
 	}
 	e, ok := err.(*Error) //nolint:errorlint // only the outermost error is completed; a wrapped one keeps its own Op
 	if !ok {
-		return &Error{Class: ClassOf(err), Op: op, Err: err}
+		outer := &Error{Class: ClassOf(err), Op: op, Err: err}
+		if inner, ok := errors.AsType[*Error](err); ok {
+			outer.Effect, outer.RetryAfter = EffectOf(err), inner.RetryAfter
+		}
+		return outer
 	}
 	if e.Op != "" {
 		return err
@@ -83,16 +87,28 @@ func In(op string, err error) error {
 	return &c
 }
 
-// Error returns "op: cause: class (vendor code, request id; in the way: …)".
+// Error returns "op: cause: class (vendor code; request id; in the way: …)"; a class that the cause ends with is not
+// said twice.
 func (e *Error) Error() string {
 	var b strings.Builder
 	if e.Op != "" {
 		b.WriteString(e.Op + ": ")
 	}
-	if e.Err != nil {
-		b.WriteString(e.Err.Error() + ": ")
+	class := e.Class.Error()
+	if e.Err == nil {
+		b.WriteString(class)
+	} else if cause := e.Err.Error(); strings.HasSuffix(cause, class) {
+		b.WriteString(cause)
+	} else {
+		b.WriteString(cause + ": " + class)
 	}
-	b.WriteString(e.Class.Error())
+	if notes := e.notes(); len(notes) > 0 {
+		b.WriteString(" (" + strings.Join(notes, "; ") + ")")
+	}
+	return b.String()
+}
+
+func (e *Error) notes() []string {
 	var notes []string
 	if e.VendorCode != "" {
 		notes = append(notes, e.VendorCode)
@@ -102,20 +118,17 @@ func (e *Error) Error() string {
 	}
 	if len(e.Blockers) > 0 {
 		names := make([]string, len(e.Blockers))
-		for i, bl := range e.Blockers {
-			names[i] = bl.String()
+		for i, blocker := range e.Blockers {
+			names[i] = blocker.String()
 		}
 		notes = append(notes, "in the way: "+strings.Join(names, ", "))
 	}
-	if len(notes) > 0 {
-		b.WriteString(" (" + strings.Join(notes, "; ") + ")")
-	}
-	return b.String()
+	return notes
 }
 
 // Is makes errors.Is match the error's class.
 func (e *Error) Is(target error) bool {
-	c, ok := target.(Class) //nolint:errorlint // errors.Is hands each target as it is
+	c, ok := target.(Class)
 	return ok && c == e.Class
 }
 
@@ -124,15 +137,12 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // BlockersOf returns the blockers of the first error in err's tree that names any.
 func BlockersOf(err error) []Blocker {
-	for err != nil {
-		e, ok := errors.AsType[*Error](err)
-		if !ok {
-			return nil
+	var blockers []Blocker
+	search(err, func(err error) bool {
+		if e, ok := err.(*Error); ok { //nolint:errorlint // search walks the tree
+			blockers = e.Blockers
 		}
-		if len(e.Blockers) > 0 {
-			return e.Blockers
-		}
-		err = e.Err
-	}
-	return nil
+		return len(blockers) > 0
+	})
+	return blockers
 }

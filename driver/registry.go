@@ -43,16 +43,27 @@ func (e Env) Log() *slog.Logger {
 // Opener opens drivers (T is [Driver]) or hosts (T is [Host]) of one type, and knows the fields of their configuration.
 // Make one with [Typed].
 type Opener[T any] struct {
-	open   func(OpenRequest) (T, error)
-	fields []Field
+	open  func(OpenRequest) (T, error)
+	shape *shape
 }
 
 // Open validates the configuration and makes the driver. It does no I/O: an array that is down must not stop the program
 // that opens its driver. Errors: ErrInvalid, which names the field.
-func (o Opener[T]) Open(req OpenRequest) (T, error) { return o.open(req) }
+func (o Opener[T]) Open(req OpenRequest) (T, error) {
+	if o.open == nil {
+		var none T
+		return none, Errorf(ErrInvalid, "the opener is empty; make it with driver.Typed")
+	}
+	return o.open(req)
+}
 
 // Fields describes the configuration, in the order of the struct: for forms, documentation and redaction.
-func (o Opener[T]) Fields() []Field { return slices.Clone(o.fields) }
+func (o Opener[T]) Fields() []Field {
+	if o.shape == nil {
+		return nil
+	}
+	return o.shape.fieldsOf("")
+}
 
 // Registry maps names to openers of drivers and hosts. Its zero value is empty and ready; it is safe for concurrent use.
 // Most programs use the package's own, which drivers join in init: see [Register]. The engine never sees a registry.

@@ -1,15 +1,14 @@
 package driver
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"os"
-	"slices"
 	"strings"
 )
 
@@ -17,7 +16,8 @@ import (
 // not fill memory.
 const secretSize = 1 << 20
 
-// SecretResolver looks a reference up in the embedder's vault. It is called each time the secret is needed.
+// SecretResolver looks a reference up in the embedder's vault. It is called each time the secret is needed. An error with
+// the class [ErrInvalid] says that there is no such reference; any other that the vault could not be asked.
 type SecretResolver func(ctx context.Context, ref string) (string, error)
 
 // Secret is a password or key in a configuration: a JSON string, {"file": path}, {"env": name} or {"ref": name}.
@@ -25,24 +25,29 @@ type SecretResolver func(ctx context.Context, ref string) (string, error)
 // It is revealed per call, so a rotated file or vault entry is used at once. Printed, logged or marshalled, a literal is
 // redacted and a reference stays as it is: a stored configuration keeps its references.
 type Secret struct {
-	literal, file, env, ref string
-	set                     bool
+	// literal is behind a pointer because fmt prints the unexported fields of a program's own structs without asking
+	// them: an address, then, and not the value.
+	literal        *string
+	file, env, ref string
 }
+
+var errSecretForm = errors.New(`secret: want a string, {"file": …}, {"env": …} or {"ref": …}`)
 
 const redacted = "[redacted]"
 
 // Literal returns a secret whose value is known.
-func Literal(value string) Secret { return Secret{literal: value, set: true} }
+func Literal(value string) Secret { return Secret{literal: &value} }
 
 // IsZero reports whether no secret was given.
-func (s Secret) IsZero() bool { return !s.set }
+func (s Secret) IsZero() bool { return s == Secret{} }
 
-// Reveal returns the value now. The file's last line break is dropped.
-// Errors: ErrInvalid for a file, variable or reference that is not there, never with the value in it.
+// Reveal returns the value now, which may be empty. The file's last line break is dropped.
+// Errors: ErrInvalid for a file, variable or reference that is not there, ErrUnavailable when the program's resolver fails
+// otherwise; never with the value in it.
 func (s Secret) Reveal(ctx context.Context, env Env) (string, error) {
 	switch {
-	case !s.set:
-		return "", Errorf(ErrInvalid, "no secret is configured")
+	case s.literal != nil:
+		return *s.literal, nil
 	case s.file != "":
 		return readSecret(s.file)
 	case s.env != "":
@@ -52,20 +57,28 @@ func (s Secret) Reveal(ctx context.Context, env Env) (string, error) {
 		}
 		return value, nil
 	case s.ref != "":
-		if env.Secrets == nil {
-			return "", Errorf(ErrInvalid, "secret: reference %q, but the program resolves no references", s.ref)
-		}
-		value, err := env.Secrets(ctx, s.ref)
-		if err != nil {
-			return "", Errorf(ErrInvalid, "secret: reference %q: %w", s.ref, err)
-		}
-		return value, nil
+		return resolve(ctx, env, s.ref)
 	}
-	return s.literal, nil
+	return "", Errorf(ErrInvalid, "no secret is configured")
+}
+
+func resolve(ctx context.Context, env Env, ref string) (string, error) {
+	if env.Secrets == nil {
+		return "", Errorf(ErrInvalid, "secret: reference %q, but the program resolves no references", ref)
+	}
+	value, err := env.Secrets(ctx, ref)
+	if err != nil {
+		class := ErrUnavailable
+		if ClassOf(err) == ErrInvalid {
+			class = ErrInvalid
+		}
+		return "", Errorf(class, "secret: reference %q: %w", ref, err)
+	}
+	return value, nil
 }
 
 func readSecret(path string) (string, error) {
-	f, err := os.Open(path) //nolint:gosec // the operator's own configuration names the file
+	f, err := os.Open(path)
 	if err != nil {
 		return "", Errorf(ErrInvalid, "secret: %w", err)
 	}
@@ -77,11 +90,19 @@ func readSecret(path string) (string, error) {
 	if len(value) > secretSize {
 		return "", Errorf(ErrInvalid, "secret: file %s is larger than %d bytes", path, secretSize)
 	}
-	return strings.TrimSuffix(strings.TrimSuffix(string(value), "\n"), "\r"), nil
+	text, broken := strings.CutSuffix(string(value), "\n")
+	if broken {
+		text = strings.TrimSuffix(text, "\r")
+	}
+	return text, nil
 }
 
-// UnmarshalJSON reads one of the four forms.
+// UnmarshalJSON reads one of the four forms; null is no secret. Its errors never hold the value.
 func (s *Secret) UnmarshalJSON(doc []byte) error {
+	if string(bytes.TrimSpace(doc)) == "null" {
+		*s = Secret{}
+		return nil
+	}
 	var literal string
 	if json.Unmarshal(doc, &literal) == nil {
 		if literal == redacted {
@@ -92,22 +113,21 @@ func (s *Secret) UnmarshalJSON(doc []byte) error {
 	}
 	var object map[string]string
 	if json.Unmarshal(doc, &object) != nil || len(object) != 1 {
-		return errors.New(`secret: want a string, {"file": …}, {"env": …} or {"ref": …}`)
+		return errSecretForm
 	}
-	kind := slices.Collect(maps.Keys(object))[0]
-	value := object[kind]
-	if value == "" {
-		return fmt.Errorf("secret: %q is empty", kind)
-	}
-	switch kind {
-	case "file":
-		*s = Secret{file: value, set: true}
-	case "env":
-		*s = Secret{env: value, set: true}
-	case "ref":
-		*s = Secret{ref: value, set: true}
-	default:
-		return errors.New(`secret: want a string, {"file": …}, {"env": …} or {"ref": …}`)
+	for kind, value := range object {
+		switch {
+		case kind != "file" && kind != "env" && kind != "ref":
+			return errSecretForm
+		case value == "":
+			return fmt.Errorf("secret: %q is empty", kind)
+		case kind == "file":
+			*s = Secret{file: value}
+		case kind == "env":
+			*s = Secret{env: value}
+		default:
+			*s = Secret{ref: value}
+		}
 	}
 	return nil
 }
@@ -115,8 +135,8 @@ func (s *Secret) UnmarshalJSON(doc []byte) error {
 // MarshalJSON keeps a reference and redacts a literal.
 func (s Secret) MarshalJSON() ([]byte, error) {
 	switch {
-	case !s.set:
-		return []byte("null"), nil
+	case s.literal != nil:
+		return json.Marshal(redacted)
 	case s.file != "":
 		return json.Marshal(map[string]string{"file": s.file})
 	case s.env != "":
@@ -124,14 +144,14 @@ func (s Secret) MarshalJSON() ([]byte, error) {
 	case s.ref != "":
 		return json.Marshal(map[string]string{"ref": s.ref})
 	}
-	return json.Marshal(redacted)
+	return []byte("null"), nil
 }
 
 // String returns what may be printed.
 func (s Secret) String() string {
 	switch {
-	case !s.set:
-		return ""
+	case s.literal != nil:
+		return redacted
 	case s.file != "":
 		return "file:" + s.file
 	case s.env != "":
@@ -139,11 +159,8 @@ func (s Secret) String() string {
 	case s.ref != "":
 		return "ref:" + s.ref
 	}
-	return redacted
+	return ""
 }
-
-// GoString returns what may be printed.
-func (s Secret) GoString() string { return "driver.Secret(" + s.String() + ")" }
 
 // Format prints the secret redacted whatever the verb, so that %v of a whole configuration is safe.
 func (s Secret) Format(f fmt.State, verb rune) {

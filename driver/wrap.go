@@ -12,11 +12,12 @@ type Call struct {
 
 	// Method is the contract's name of it: "CreateSnapshot", "Detach".
 	Method string
-	// Request is the argument: a request struct, a VolumeID, an Attachment. Never changed.
+	// Request is the argument (the first of two): a request struct, a VolumeID, an Attachment; struct{}{} where there is
+	// none. Never changed.
 	Request any
 	// Mutation: the call may change something at the array or host.
 	Mutation bool
-	// Result is what the call returned; nil before, after a failure, and for listings.
+	// Result is what the call returned; nil before, after a failure, for listings and for calls that return an error only.
 	Result any
 }
 
@@ -59,7 +60,9 @@ const (
 )
 
 // around sends one call with a result through the hook.
-func around[A, R any](ctx context.Context, hook Hook, method string, mutates bool, arg A, f func(context.Context, A) (R, error)) (R, error) {
+func around[A, R any](
+	ctx context.Context, hook Hook, method string, mutates bool, arg A, f func(context.Context, A) (R, error),
+) (R, error) {
 	call := &Call{Method: method, Request: arg, Mutation: mutates}
 	var result R
 	err := hook(ctx, call, func(ctx context.Context) error {
@@ -78,14 +81,15 @@ func around[A, R any](ctx context.Context, hook Hook, method string, mutates boo
 
 // act sends one call without a result through the hook.
 func act[A any](ctx context.Context, hook Hook, method string, mutates bool, arg A, f func(context.Context, A) error) error {
-	_, err := around(ctx, hook, method, mutates, arg, func(ctx context.Context, arg A) (struct{}, error) {
-		return struct{}{}, f(ctx, arg)
+	return hook(ctx, &Call{Method: method, Request: arg, Mutation: mutates}, func(ctx context.Context) error {
+		return f(ctx, arg)
 	})
-	return err
 }
 
 // list sends one listing through the hook.
-func list[A, R any](ctx context.Context, hook Hook, method string, arg A, f func(context.Context, A) iter.Seq2[R, error]) iter.Seq2[R, error] {
+func list[A, R any](
+	ctx context.Context, hook Hook, method string, arg A, f func(context.Context, A) iter.Seq2[R, error],
+) iter.Seq2[R, error] {
 	return func(yield func(R, error) bool) {
 		stopped := false
 		err := hook(ctx, &Call{Method: method, Request: arg}, func(ctx context.Context) error {
