@@ -32,10 +32,11 @@ type (
 // NewID returns a fresh id of the kind: NewID[snapshot.VolumeID]().
 func NewID[U ~[16]byte]() U { return U(uuid.Must(uuid.NewV7())) }
 
-// ParseID reads the 36-character form in lower case, the only one that is accepted, so that one id has one text.
+// ParseID reads the 36-character form in lower case, the only one that is accepted, so that one id has one text. The error
+// quotes what it was given. The UUID of zeros is no id: none is written "".
 func ParseID[U ~[16]byte](text string) (U, error) {
 	u, err := uuid.Parse(text)
-	if err != nil || u.String() != text {
+	if err != nil || u == uuid.Nil || u.String() != text {
 		return U{}, fmt.Errorf("id %.60q: want the form 01234567-89ab-cdef-0123-456789abcdef in lower case", text)
 	}
 	return U(u), nil

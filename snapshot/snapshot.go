@@ -80,6 +80,9 @@ const (
 	Assumed Lineage = "assumed"
 )
 
+// Valid reports whether l is one of the two kinds.
+func (l Lineage) Valid() bool { return l == Recorded || l == Assumed }
+
 // Consistency says what a restored disk looks like to its file system or application.
 type Consistency string
 
@@ -92,6 +95,11 @@ const (
 	// ApplicationConsistent: the guest flushed and stopped writing first.
 	ApplicationConsistent Consistency = "application"
 )
+
+// Valid reports whether c is one of the three levels.
+func (c Consistency) Valid() bool {
+	return c == CrashConsistent || c == GroupConsistent || c == ApplicationConsistent
+}
 
 // Hold forbids the deletion of a snapshot: a person's decision, with a reason.
 type Hold struct {
