@@ -8,7 +8,8 @@ var (
 	ErrNotFound = errors.New("not in the inventory")
 	// ErrStale: the stored version, epoch or lease is not what the change assumed. Nothing was written; read again.
 	ErrStale = errors.New("changed meanwhile")
-	// ErrConflict: a unique value is taken: an id, a native id within a backend, an external id. Nothing was written.
+	// ErrConflict: a unique value is taken: a native id within a backend, an external id. Nothing was written. (An id that exists
+	// although the change says that it must not is ErrStale.)
 	ErrConflict = errors.New("already taken")
 	// ErrInvalid: the change or query breaks a rule. Nothing was written.
 	ErrInvalid = errors.New("invalid")

@@ -66,6 +66,8 @@ type VolumeQuery struct {
 	Native driver.VolumeID
 	// ExternalID is the embedder's own id.
 	ExternalID string
+	// Origin selects the clones of a snapshot.
+	Origin snapshot.ID
 	// Pending: only volumes on which an operation is open.
 	Pending bool
 	Page[snapshot.VolumeID]

@@ -27,7 +27,7 @@ type Volume struct {
 
 	ID snapshot.VolumeID `json:"id"`
 	// Backend is the name of the configured driver, Native the array's id now, Former its earlier ids, oldest first.
-	// (Backend, Native) is unique.
+	// (Backend, Native) is unique; Native is empty while an operation still makes the volume, and then not unique.
 	Backend string            `json:"backend"`
 	Native  driver.VolumeID   `json:"native"`
 	Former  []driver.VolumeID `json:"former,omitempty"`

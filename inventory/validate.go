@@ -130,3 +130,11 @@ func (o OperationChange) validate() error {
 func invalid(format string, args ...any) error {
 	return fmt.Errorf("inventory: %s: %w", fmt.Sprintf(format, args...), ErrInvalid)
 }
+
+// Validate checks the rules of a page; every store calls it first. The error is an ErrInvalid.
+func (p Page[K]) Validate() error {
+	if p.Limit < 0 || p.Offset < 0 {
+		return invalid("limit %d, offset %d: neither can be negative", p.Limit, p.Offset)
+	}
+	return nil
+}

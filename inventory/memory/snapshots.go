@@ -1,0 +1,77 @@
+package memory
+
+import (
+	"iter"
+
+	"github.com/storagesnap/storagesnap/inventory"
+	"github.com/storagesnap/storagesnap/snapshot"
+)
+
+// snapshots is the table of snapshots with its indexes.
+type snapshots struct {
+	rows     tree[snapshot.ID, *snapshot.Snapshot]
+	byVolume index[snapshot.VolumeID, snapshot.ID, snapshot.Snapshot]
+	// byParent holds the roots under the zero parent.
+	byParent index[snapshot.ID, snapshot.ID, snapshot.Snapshot]
+	byToken  index[string, snapshot.ID, snapshot.Snapshot]
+	byOwner  index[string, snapshot.ID, snapshot.Snapshot]
+	byGroup  index[snapshot.GroupID, snapshot.ID, snapshot.Snapshot]
+}
+
+func newSnapshots() snapshots {
+	id, text := compareID[snapshot.SnapshotKind], compareText[string]
+	volume, group := compareID[snapshot.VolumeKind], compareID[snapshot.GroupKind]
+	return snapshots{
+		rows:     tree[snapshot.ID, *snapshot.Snapshot]{compare: id},
+		byVolume: newIndex(volume, id, func(s *snapshot.Snapshot) []snapshot.VolumeID { return nonzero(s.Volume) }),
+		byParent: newIndex(id, id, func(s *snapshot.Snapshot) []snapshot.ID { return []snapshot.ID{s.Parent} }),
+		byToken:  newIndex(text, id, func(s *snapshot.Snapshot) []string { return nonzero(s.Token) }),
+		byOwner:  newIndex(text, id, func(s *snapshot.Snapshot) []string { return nonzero(s.Owner) }),
+		byGroup:  newIndex(group, id, func(s *snapshot.Snapshot) []snapshot.GroupID { return nonzero(s.Group) }),
+	}
+}
+
+// replace puts after in the place of before; nil is "not there".
+func (t *snapshots) replace(e *edit, id snapshot.ID, before, after *snapshot.Snapshot) {
+	if after == nil {
+		t.rows.remove(e, id)
+	} else {
+		t.rows.set(e, id, after)
+	}
+	t.byVolume.replace(e, id, before, after)
+	t.byParent.replace(e, id, before, after)
+	t.byToken.replace(e, id, before, after)
+	t.byOwner.replace(e, id, before, after)
+	t.byGroup.replace(e, id, before, after)
+}
+
+// find yields the snapshots that the query selects behind q.After, by the narrowest index that serves.
+func (t *snapshots) find(q inventory.SnapshotQuery) iter.Seq[*snapshot.Snapshot] {
+	match := func(s *snapshot.Snapshot) bool { return matchSnapshot(q, s) }
+	switch {
+	case q.Token != "":
+		return rowsOf(&t.rows, t.byToken.in(q.Token, q.After), q.After, match)
+	case !q.Parent.IsZero():
+		return rowsOf(&t.rows, t.byParent.in(q.Parent, q.After), q.After, match)
+	case !q.Group.IsZero():
+		return rowsOf(&t.rows, t.byGroup.in(q.Group, q.After), q.After, match)
+	case !q.Volume.IsZero():
+		return rowsOf(&t.rows, t.byVolume.in(q.Volume, q.After), q.After, match)
+	case q.Owner != "":
+		return rowsOf(&t.rows, t.byOwner.in(q.Owner, q.After), q.After, match)
+	case q.Roots:
+		return rowsOf(&t.rows, t.byParent.in(snapshot.ID{}, q.After), q.After, match)
+	}
+	return scan(&t.rows, q.After, match)
+}
+
+func matchSnapshot(q inventory.SnapshotQuery, s *snapshot.Snapshot) bool {
+	return (q.Volume.IsZero() || q.Volume == s.Volume) &&
+		(q.Owner == "" || q.Owner == s.Owner) &&
+		(q.Parent.IsZero() || q.Parent == s.Parent) &&
+		(!q.Roots || s.Parent.IsZero()) &&
+		(q.Name == "" || q.Name == s.Name) &&
+		(q.Token == "" || q.Token == s.Token) &&
+		(q.State == "" || q.State == s.State) &&
+		(q.Group.IsZero() || q.Group == s.Group)
+}
