@@ -1,0 +1,5 @@
+package drivers
+
+import (
+	_ "github.com/storagesnap/storagesnap/drivers/local" // image files
+)
