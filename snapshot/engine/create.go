@@ -1,0 +1,165 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"maps"
+
+	"github.com/storagesnap/storagesnap/driver"
+	"github.com/storagesnap/storagesnap/inventory"
+	"github.com/storagesnap/storagesnap/snapshot"
+)
+
+const stepCreate = "CreateSnapshot"
+
+// createKind: intent (the row in Creating, its token, Pending) → CreateSnapshot → outcome (Ready, the head moves).
+func createKind() *kind {
+	return &kind{
+		name: kindCreate, format: 1, decode: decodeAs[CreateRequest],
+		locate:  locateVolume(func(r CreateRequest) snapshot.VolumeID { return r.Volume }),
+		prepare: prepareCreate, outcome: createdOutcome, failed: createFailed,
+		steps:  map[string]step{stepCreate: {do: doCreate, undo: undoCreate, find: findCreated}},
+		pivots: []string{stepCreate},
+	}
+}
+
+func prepareCreate(ctx context.Context, r *run) (inventory.Change, error) {
+	req := r.req.(CreateRequest) //nolint:forcetypeassert,errcheck // the kind's own request
+	if err := r.openVolume(ctx, req.Volume); err != nil {
+		return inventory.Change{}, err
+	}
+	if err := r.live(); err != nil {
+		return inventory.Change{}, err
+	}
+	if err := r.snapshotLimit(ctx, 1); err != nil {
+		return inventory.Change{}, err
+	}
+	row, err := r.newRow(ctx, req.Name)
+	if err != nil {
+		return inventory.Change{}, err
+	}
+	row.Labels = maps.Clone(req.Labels)
+	if req.Owner != "" {
+		row.Owner = req.Owner
+	}
+	r.d.Snapshot, r.d.Token = row.ID, driver.Token(row.Token)
+	r.plan(stepCreate)
+	return inventory.Change{Volumes: r.volumeChange(r.pend(r.vol)), Put: []snapshot.Snapshot{row}}, nil
+}
+
+// newRow is the record of a snapshot that is about to be made of the volume's content now.
+func (r *run) newRow(ctx context.Context, name string) (snapshot.Snapshot, error) {
+	token, err := r.e.newToken(ctx)
+	if err != nil {
+		return snapshot.Snapshot{}, err
+	}
+	lineage := snapshot.Recorded
+	if r.vol.HeadUnknown {
+		lineage = snapshot.Assumed // nobody knows what its content descends from
+	}
+	return snapshot.Snapshot{
+		ID: snapshot.NewID[snapshot.ID](), Volume: r.vol.ID, Parent: r.vol.Head, Name: name, Owner: r.vol.Owner,
+		State: snapshot.Creating, Token: string(token), NativeVolume: string(r.vol.Native),
+		CreatedAt: r.e.now(), Size: r.vol.Size, Lineage: lineage, Consistency: snapshot.CrashConsistent,
+	}, nil
+}
+
+func doCreate(ctx context.Context, r *run, at driver.Attempt) error {
+	req := r.req.(CreateRequest) //nolint:forcetypeassert,errcheck // the kind's own request
+	m, err := r.takeSnapshot(ctx, r.d.Token, req.Name, req.Labels, at)
+	r.d.Made = m
+	return err
+}
+
+func (r *run) takeSnapshot(ctx context.Context, token driver.Token, name string, labels map[string]string, at driver.Attempt) (*made, error) {
+	s, err := ask(ctx, r, "CreateSnapshot", func(ctx context.Context) (driver.Snapshot, error) {
+		return r.b.drv.CreateSnapshot(ctx, driver.CreateSnapshotRequest{
+			Volume: r.d.Native, Token: token, Name: fitted(name, r.desc.Limits), Labels: labels, Attempt: at,
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	if s.Ref.Token != token || s.Ref.ID == "" {
+		return nil, &driver.Error{Class: driver.ErrIndeterminate, Op: "CreateSnapshot", Err: errors.New("the driver answered without the snapshot's id, or with another token")}
+	}
+	return madeOf(s), nil
+}
+
+func findCreated(ctx context.Context, r *run, at driver.Attempt) (bool, error) {
+	m, err := r.lookUp(ctx, driver.SnapshotRef{Volume: r.d.Native, Token: r.d.Token}, at)
+	r.d.Made = m
+	return m != nil, err
+}
+
+// lookUp returns what the array has under the reference, or nil if it conclusively has nothing.
+func (r *run) lookUp(ctx context.Context, ref driver.SnapshotRef, at driver.Attempt) (*made, error) {
+	s, err := ask(ctx, r, "Lookup", func(ctx context.Context) (driver.Snapshot, error) {
+		return r.b.drv.Lookup(ctx, driver.LookupRequest{Snapshot: ref, Attempt: at})
+	})
+	switch {
+	case errors.Is(err, driver.ErrNotFound):
+		return nil, nil //nolint:nilnil // absence is the answer
+	case err != nil:
+		return nil, err
+	}
+	return madeOf(s), nil
+}
+
+func undoCreate(ctx context.Context, r *run, at driver.Attempt) error {
+	return r.discardSnapshot(ctx, r.d.Token, at)
+}
+
+// discardSnapshot removes what a create of unknown outcome may have made, now or later.
+func (r *run) discardSnapshot(ctx context.Context, token driver.Token, at driver.Attempt) error {
+	ref := driver.SnapshotRef{Volume: r.d.Native, Token: token}
+	m, err := r.lookUp(ctx, ref, at)
+	if err != nil || m == nil {
+		return err
+	}
+	ref.ID = m.Native
+	_, err = r.deleteSnapshot(ctx, ref, at)
+	return absentIsDone(err)
+}
+
+// absentIsDone: where absence is the aim, what is not there is success.
+func absentIsDone(err error) error {
+	if errors.Is(err, driver.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+func (r *run) deleteSnapshot(ctx context.Context, ref driver.SnapshotRef, at driver.Attempt) (driver.DeleteResult, error) {
+	return ask(ctx, r, "DeleteSnapshot", func(ctx context.Context) (driver.DeleteResult, error) {
+		return r.b.drv.DeleteSnapshot(ctx, driver.DeleteSnapshotRequest{Snapshot: ref, Attempt: at})
+	})
+}
+
+func createdOutcome(ctx context.Context, r *run) (inventory.Change, any, error) {
+	row, err := r.madeRow(ctx, r.d.Snapshot, r.d.Made)
+	if err != nil {
+		return inventory.Change{}, nil, err
+	}
+	vol := r.unpend()
+	vol.Head, vol.HeadUnknown = row.ID, false
+	return inventory.Change{Volumes: r.volumeChange(vol), Put: []snapshot.Snapshot{row}},
+		result{Snapshot: row.ID, Volume: vol.ID}, nil
+}
+
+// madeRow is the record of a snapshot that the array has made.
+func (r *run) madeRow(ctx context.Context, id snapshot.ID, m *made) (snapshot.Snapshot, error) {
+	row, err := r.rowNow(ctx, id)
+	if err != nil {
+		return row, err
+	}
+	row.State, row.Native, row.TakenAt = snapshot.Ready, m.Native, m.TakenAt
+	if m.Size > 0 {
+		row.Size = m.Size
+	}
+	return row, nil
+}
+
+func createFailed(_ context.Context, r *run) (inventory.Change, error) {
+	return inventory.Change{Volumes: r.volumeChange(r.unpend()), Drop: []snapshot.ID{r.d.Snapshot}}, nil
+}

@@ -1,0 +1,123 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/storagesnap/storagesnap/driver"
+	"github.com/storagesnap/storagesnap/inventory"
+	"github.com/storagesnap/storagesnap/snapshot"
+)
+
+const stepDelete = "DeleteSnapshot"
+
+// deleteKind: holds, pins and dependants named → intent (Deleting) → DeleteSnapshot → outcome (children move up).
+func deleteKind() *kind {
+	return &kind{
+		name: kindDelete, format: 1, decode: decodeAs[DeleteRequest], locate: locateDelete,
+		prepare: prepareDelete, outcome: deletedOutcome, failed: deleteFailed,
+		steps:  map[string]step{stepDelete: {do: doDelete, find: findDeleted, repeat: true}},
+		pivots: []string{stepDelete},
+	}
+}
+
+func locateDelete(ctx context.Context, e *Engine, req Request) ([]snapshot.VolumeID, error) {
+	s, err := e.Snapshot(ctx, req.(DeleteRequest).Snapshot) //nolint:forcetypeassert,errcheck // the kind's own request
+	return []snapshot.VolumeID{s.Volume}, err
+}
+
+func prepareDelete(ctx context.Context, r *run) (inventory.Change, error) {
+	req := r.req.(DeleteRequest) //nolint:forcetypeassert,errcheck // the kind's own request
+	row, err := r.e.inv.Snapshot(ctx, req.Snapshot)
+	if err != nil {
+		return inventory.Change{}, classified(err)
+	}
+	if err := r.openVolume(ctx, row.Volume); err != nil {
+		return inventory.Change{}, err
+	}
+	if err := r.deletable(ctx, row); err != nil {
+		return inventory.Change{}, err
+	}
+	r.d.Snapshot, r.d.Ref, r.d.Was = row.ID, refOf(row), row.State
+	r.plan(stepDelete)
+	row.State = snapshot.Deleting
+	return inventory.Change{Volumes: r.volumeChange(r.pend(r.vol)), Put: []snapshot.Snapshot{row}}, nil
+}
+
+// deletable refuses, naming it, whatever stands in the way of a snapshot's deletion and can be known without the array.
+func (r *run) deletable(ctx context.Context, s snapshot.Snapshot) error {
+	blockers := kept(s, r.e.now())
+	for child, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{Volume: s.Volume, Parent: s.ID}) {
+		if !r.desc.Facts.SnapshotsDependent {
+			break
+		}
+		if err != nil {
+			return classified(err)
+		}
+		blockers = append(blockers, driver.Blocker{Kind: "snapshot", ID: child.ID.String(), Name: child.Name, Since: child.CreatedAt})
+	}
+	if r.desc.Facts.CloneDependence != driver.CloneIndependent {
+		for v, err := range r.e.inv.Volumes(ctx, inventory.VolumeQuery{Origin: s.ID}) {
+			if err != nil {
+				return classified(err)
+			}
+			if v.DeletedAt.IsZero() {
+				blockers = append(blockers, driver.Blocker{Kind: "clone", ID: v.ID.String(), Name: v.Name, Since: v.CreatedAt})
+			}
+		}
+	}
+	if len(blockers) > 0 {
+		return driver.Blocked(driver.ErrInUse, blockers, "snapshot %s cannot be deleted", s.ID)
+	}
+	return nil
+}
+
+// kept lists the holds and pins that forbid a snapshot's deletion.
+func kept(s snapshot.Snapshot, now time.Time) []driver.Blocker {
+	var blockers []driver.Blocker
+	for _, h := range s.Holds {
+		if h.Active(now) {
+			blockers = append(blockers, driver.Blocker{Kind: "hold", ID: h.Name, Name: h.Reason, Since: h.Since})
+		}
+	}
+	for _, p := range s.Pins {
+		blockers = append(blockers, driver.Blocker{Kind: "operation", ID: p.Operation, Name: p.Reason, Since: p.Since})
+	}
+	return blockers
+}
+
+func doDelete(ctx context.Context, r *run, at driver.Attempt) error {
+	res, err := r.deleteSnapshot(ctx, r.d.Ref, at)
+	r.d.Recoverable = res.RecoverableUntil
+	return absentIsDone(err) // the volume itself may be gone, with its snapshots
+}
+
+func findDeleted(ctx context.Context, r *run, at driver.Attempt) (bool, error) {
+	m, err := r.lookUp(ctx, r.d.Ref, at)
+	return m == nil, err
+}
+
+func deletedOutcome(ctx context.Context, r *run) (inventory.Change, any, error) {
+	row, err := r.rowNow(ctx, r.d.Snapshot)
+	if err != nil {
+		return inventory.Change{}, nil, err
+	}
+	vol := r.unpend()
+	if vol.Head == row.ID {
+		vol.Head = row.Parent
+	}
+	return inventory.Change{
+		Volumes:  r.volumeChange(vol),
+		Reparent: []inventory.Reparent{{Volume: vol.ID, From: row.ID, To: row.Parent}},
+		Drop:     []snapshot.ID{row.ID},
+	}, result{Volume: vol.ID, Snapshot: row.ID, RecoverableUntil: r.d.Recoverable}, nil
+}
+
+func deleteFailed(ctx context.Context, r *run) (inventory.Change, error) {
+	row, err := r.rowNow(ctx, r.d.Snapshot)
+	if err != nil {
+		return inventory.Change{}, err
+	}
+	row.State = r.d.Was
+	return inventory.Change{Volumes: r.volumeChange(r.unpend()), Put: []snapshot.Snapshot{row}}, nil
+}

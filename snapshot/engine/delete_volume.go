@@ -1,0 +1,206 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/storagesnap/storagesnap/driver"
+	"github.com/storagesnap/storagesnap/inventory"
+	"github.com/storagesnap/storagesnap/snapshot"
+)
+
+const (
+	stepCondemn       = "CondemnSnapshots"
+	stepDropSnapshots = "DeleteSnapshots"
+	stepDeleteVolume  = "DeleteVolume"
+)
+
+// deleteVolumeKind: checks → intent → Detach → Revoke → [CondemnSnapshots → DeleteSnapshots] → DeleteVolume → outcome.
+// What is deleted first, the snapshots or the volume, is the pivot.
+func deleteVolumeKind() *kind {
+	return &kind{
+		name: kindDeleteVolume, format: 1, decode: decodeAs[DeleteVolumeRequest],
+		locate:  locateVolume(func(r DeleteVolumeRequest) snapshot.VolumeID { return r.Volume }),
+		prepare: prepareDeleteVolume, outcome: volumeDeletedOutcome, failed: deleteVolumeFailed,
+		steps: map[string]step{
+			stepDetach:        {do: doDetach, undo: undoDetach},
+			stepRevoke:        {do: doRevoke, undo: undoRevoke},
+			stepCondemn:       {do: doCondemn, undo: undoCondemn},
+			stepDropSnapshots: {do: doDropSnapshots, repeat: true},
+			stepDeleteVolume:  {do: doDeleteVolume, find: findVolumeDeleted, repeat: true},
+		},
+		pivots: []string{stepDropSnapshots, stepDeleteVolume}, goBack: true,
+	}
+}
+
+func prepareDeleteVolume(ctx context.Context, r *run) (inventory.Change, error) {
+	req := r.req.(DeleteVolumeRequest) //nolint:forcetypeassert,errcheck // the kind's own request
+	var none inventory.Change
+	if err := r.openVolume(ctx, req.Volume); err != nil {
+		return none, err
+	}
+	if err := r.live(); err != nil {
+		return none, err
+	}
+	if r.b.able.Volumes == nil {
+		return none, driver.Errorf(driver.ErrUnsupported, "backend %q cannot delete volumes", r.b.name)
+	}
+	if err := r.snapshotsLeft(ctx, req.Snapshots); err != nil {
+		return none, err
+	}
+	if err := r.openHost(ctx); err != nil {
+		return none, err
+	}
+	if err := r.chooseTokens(ctx); err != nil {
+		return none, err
+	}
+	r.planLetGo()
+	if req.Snapshots == SnapshotsDelete {
+		r.plan(stepCondemn)
+		if !r.desc.Facts.SnapshotsDieWithVolume {
+			r.plan(stepDropSnapshots)
+		}
+	}
+	r.plan(stepDeleteVolume)
+	return inventory.Change{Volumes: r.volumeChange(r.pend(r.vol))}, nil
+}
+
+// snapshotsLeft refuses what the policy does not allow, or cannot be done, with the snapshots that the volume has.
+func (r *run) snapshotsLeft(ctx context.Context, policy SnapshotsPolicy) error {
+	var all, stuck []driver.Blocker
+	for s, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{Volume: r.vol.ID}) {
+		if err != nil {
+			return classified(err)
+		}
+		if len(all) < 10 {
+			all = append(all, driver.Blocker{Kind: "snapshot", ID: s.ID.String(), Name: s.Name, Since: s.CreatedAt})
+		}
+		stuck = append(stuck, kept(s, r.e.now())...)
+	}
+	n := r.vol.SnapshotCount
+	switch {
+	case len(all) == 0:
+		return nil
+	case policy == SnapshotsDelete && len(stuck) > 0:
+		return driver.Blocked(driver.ErrInUse, stuck, "snapshots of volume %s must be kept", r.vol.ID)
+	case policy == SnapshotsDelete:
+		return nil
+	case policy == SnapshotsKeep && r.desc.Facts.SnapshotsDieWithVolume:
+		return driver.Blocked(driver.ErrUnsupported, all, "backend %q deletes a volume's snapshots with it, and volume %s has %d",
+			r.b.name, r.vol.ID, n)
+	case policy == SnapshotsKeep:
+		return nil
+	}
+	return driver.Blocked(driver.ErrInUse, all, "volume %s has %d snapshots; say whether to keep or to delete them", r.vol.ID, n)
+}
+
+// doCondemn marks every snapshot as going, so that nothing begins to use one. It is refused for one that is used by now.
+func doCondemn(ctx context.Context, r *run, _ driver.Attempt) error {
+	return r.setStates(ctx, snapshot.Deleting, func(s snapshot.Snapshot) error {
+		if b := kept(s, r.e.now()); len(b) > 0 {
+			return driver.Blocked(driver.ErrInUse, b, "snapshot %s must be kept", s.ID)
+		}
+		return nil
+	})
+}
+
+func undoCondemn(ctx context.Context, r *run, _ driver.Attempt) error {
+	return r.setStates(ctx, snapshot.Ready, func(snapshot.Snapshot) error { return nil })
+}
+
+// setStates sets the state of all the volume's snapshots, in as few commits as fit.
+func (r *run) setStates(ctx context.Context, state snapshot.State, allow func(snapshot.Snapshot) error) error {
+	for {
+		var rows []snapshot.Snapshot
+		for s, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{Volume: r.vol.ID}) {
+			if err != nil {
+				return classified(err)
+			}
+			if s.State == state || s.State == snapshot.Missing {
+				continue
+			}
+			if err := allow(s); err != nil {
+				return err
+			}
+			s.State = state
+			rows = append(rows, s)
+		}
+		if len(rows) == 0 {
+			return nil
+		}
+		for chunk := range slices.Chunk(rows, inventory.MaxChange-1) {
+			if err := r.commit(ctx, inventory.Change{Put: chunk}); err != nil && !errors.Is(err, inventory.ErrStale) {
+				return errors.Join(errLost, err)
+			} else if err != nil && !r.owned(ctx) {
+				return errLost
+			}
+		}
+	}
+}
+
+// doDropSnapshots deletes them youngest first, since older ones may depend on nothing but not the other way round.
+func doDropSnapshots(ctx context.Context, r *run, at driver.Attempt) error {
+	rows, err := r.e.Snapshots(ctx, r.vol.ID)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(rows, func(a, b snapshot.Snapshot) int { return b.TakenAt.Compare(a.TakenAt) })
+	for _, s := range rows {
+		if _, err := r.deleteSnapshot(ctx, refOf(s), at); absentIsDone(err) != nil {
+			return fmt.Errorf("snapshot %s: %w", s.ID, err)
+		}
+		vol := r.vol
+		if vol.Head == s.ID {
+			vol.Head = s.Parent
+		}
+		err := r.commit(ctx, inventory.Change{
+			Volumes:  r.volumeChange(vol),
+			Reparent: []inventory.Reparent{{Volume: vol.ID, From: s.ID, To: s.Parent}},
+			Drop:     []snapshot.ID{s.ID},
+		})
+		if err != nil {
+			return errors.Join(errLost, err)
+		}
+		vol.Version++
+		r.vol = vol
+	}
+	return nil
+}
+
+func doDeleteVolume(ctx context.Context, r *run, at driver.Attempt) error {
+	if err := r.fence(ctx, at); absentIsDone(err) != nil {
+		return err
+	}
+	res, err := ask(ctx, r, "DeleteVolume", func(ctx context.Context) (driver.DeleteResult, error) {
+		return r.b.able.Volumes.DeleteVolume(ctx, driver.DeleteVolumeRequest{Volume: r.d.Native, Token: r.d.Token, Attempt: at})
+	})
+	r.d.Recoverable = res.RecoverableUntil
+	return absentIsDone(err)
+}
+
+func findVolumeDeleted(ctx context.Context, r *run, _ driver.Attempt) (bool, error) {
+	_, err := ask(ctx, r, "Volume", func(ctx context.Context) (driver.Volume, error) { return r.b.drv.Volume(ctx, r.d.Native) })
+	if errors.Is(err, driver.ErrNotFound) {
+		return true, nil
+	}
+	return false, err
+}
+
+func volumeDeletedOutcome(_ context.Context, r *run) (inventory.Change, any, error) {
+	req := r.req.(DeleteVolumeRequest) //nolint:forcetypeassert,errcheck // the kind's own request
+	res := result{Volume: r.vol.ID, RecoverableUntil: r.d.Recoverable}
+	vol := r.unpend()
+	change := r.volumeChange(vol)
+	if req.Snapshots != SnapshotsKeep || vol.SnapshotCount == 0 {
+		change[0].Delete = true
+		return inventory.Change{Volumes: change}, res, nil
+	}
+	vol.DeletedAt, vol.Host, vol.Disk = r.e.now(), "", ""
+	return inventory.Change{Volumes: r.volumeChange(vol)}, res, nil
+}
+
+func deleteVolumeFailed(_ context.Context, r *run) (inventory.Change, error) {
+	return inventory.Change{Volumes: r.volumeChange(r.unpend())}, nil
+}

@@ -1,0 +1,79 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/storagesnap/storagesnap/inventory"
+)
+
+// end commits how the operation ended, together with what that means for the tree. Metadata may have changed meanwhile
+// (a hold, a label), so a stale outcome is computed and committed again as long as the volume and the operation are ours.
+func (r *run) end(ctx context.Context, state inventory.OperationState) error {
+	for {
+		change, result, err := r.ending(ctx, state)
+		if err == nil {
+			err = r.commitEnd(ctx, change, state, result)
+		}
+		switch {
+		case err == nil:
+			r.ended(ctx, state)
+			return nil
+		case errors.Is(err, inventory.ErrStale) && r.owned(ctx):
+			if err := r.reload(ctx); err != nil {
+				return errLost
+			}
+		case errors.Is(err, inventory.ErrConflict) && state == inventory.Succeeded && r.op.Cursor == r.pivot() && len(r.op.Steps) > 0:
+			// The outcome is the pivot, and something that must be unique was taken meanwhile.
+			r.op.State = inventory.Running
+			if err := r.turnBack(ctx, classified(err)); err != nil {
+				return err
+			}
+			return r.execute(ctx)
+		default:
+			r.e.log.ErrorContext(ctx, "outcome cannot be written; it is left to recovery", "operation", r.id.String(), "error", err)
+			return errLost
+		}
+		if pause(ctx, time.Millisecond) != nil {
+			return errLost
+		}
+	}
+}
+
+func (r *run) ending(ctx context.Context, state inventory.OperationState) (inventory.Change, any, error) {
+	if state == inventory.Succeeded {
+		return r.kind.outcome(ctx, r)
+	}
+	change, err := r.kind.failed(ctx, r)
+	return change, nil, err
+}
+
+func (r *run) commitEnd(ctx context.Context, change inventory.Change, state inventory.OperationState, result any) error {
+	if result != nil {
+		doc, err := json.Marshal(result)
+		if err != nil {
+			return err
+		}
+		r.op.Result = doc
+	}
+	r.op.State, r.op.NextAt, r.op.Reason = state, time.Time{}, ""
+	if state == inventory.Succeeded {
+		r.op.Error, r.op.ErrorClass = "", 0
+	}
+	return r.commit(ctx, change)
+}
+
+func (r *run) ended(ctx context.Context, state inventory.OperationState) {
+	log := r.e.log.With("operation", r.id.String(), "kind", r.op.Kind, "state", string(state))
+	if state == inventory.Succeeded {
+		log.InfoContext(ctx, "operation ended")
+	} else {
+		if r.cause == nil {
+			r.cause = recorded(r.op)
+		}
+		log.WarnContext(ctx, "operation ended", "error", r.cause)
+	}
+	r.event(state, "", r.cause)
+}

@@ -1,0 +1,284 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/storagesnap/storagesnap/driver"
+	"github.com/storagesnap/storagesnap/inventory"
+)
+
+// errParked ends a run whose operation waits: for time, or for a person.
+var errParked = errors.New("the operation waits")
+
+// execute drives the operation from wherever its journal is until it has ended or waits. This is all of the executor:
+// forward step by step, at an error back or on as the pivot says, and one commit for each change of direction or step.
+func (r *run) execute(ctx context.Context) error {
+	for !r.op.Undoing {
+		switch {
+		case r.cancelAsked.Load() && r.mayTurnBack():
+			if r.fresh {
+				r.op.Steps[r.op.Cursor].State = inventory.StepPlanned // marked, but never sent
+			}
+			if err := r.turnBack(ctx, driver.Errorf(driver.ErrUnavailable, "cancelled: %w", context.Canceled)); err != nil {
+				return err
+			}
+		case r.op.Cursor == len(r.op.Steps):
+			return r.end(ctx, inventory.Succeeded)
+		default:
+			if err := r.forward(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	for ; r.op.Cursor >= 0; r.op.Cursor-- {
+		if err := r.backward(ctx); err != nil {
+			return err
+		}
+	}
+	r.op.Cursor = 0
+	return r.end(ctx, inventory.Failed)
+}
+
+// pivot returns the index of the pivot among the operation's steps; behind the last step, it is the outcome.
+func (r *run) pivot() int {
+	i := slices.IndexFunc(r.op.Steps, func(s inventory.Step) bool { return slices.Contains(r.kind.pivots, s.Name) })
+	if i < 0 {
+		return len(r.op.Steps)
+	}
+	return i
+}
+
+// mayTurnBack: the pivot was not sent.
+func (r *run) mayTurnBack() bool {
+	i, p := r.op.Cursor, r.pivot()
+	return i < p || i == p && (p == len(r.op.Steps) || r.op.Steps[p].State == inventory.StepPlanned || r.fresh)
+}
+
+// forward does the step at the cursor.
+func (r *run) forward(ctx context.Context) error {
+	i := r.op.Cursor
+	rec, st := &r.op.Steps[i], r.kind.steps[r.op.Steps[i].Name]
+	if rec.State == inventory.StepPlanned && !st.read {
+		r.mark(i)
+		if err := r.progress(ctx); err != nil {
+			return err
+		}
+	}
+	at := driver.Attempt{Resume: !r.fresh || r.tries > 0, SentAt: rec.SentAt}
+	if !at.Resume {
+		at.SentAt = time.Time{}
+	}
+	first := !at.Resume
+	r.tries++
+	rec.Attempts++
+	r.event(inventory.Running, rec.Name, nil)
+	if at.Resume && i == r.pivot() && !st.repeat {
+		return r.resolve(ctx, at, nil)
+	}
+	err := r.call(ctx, func(ctx context.Context) error { return st.do(ctx, r, at) })
+	if err == nil || driver.EffectOf(err) == driver.EffectDone && !errors.Is(err, errLost) {
+		return r.stepDone(ctx, at)
+	}
+	rec.Error = err.Error()
+	return r.stepFailed(ctx, err, first)
+}
+
+// call lets an interruption reach the call under way.
+func (r *run) call(ctx context.Context, f func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	r.cancelCall.Store(&cancel)
+	defer r.cancelCall.Store(nil)
+	return f(ctx)
+}
+
+// mark writes down, in memory, that the step is about to be sent; the caller commits before it is.
+func (r *run) mark(i int) {
+	rec := &r.op.Steps[i]
+	rec.State, rec.SentAt = inventory.StepSent, r.e.now()
+	r.fresh, r.tries = true, 0
+}
+
+// stepDone moves the cursor on. The commit that says so also marks the next step as sent; before a read and before the
+// outcome there is none, since doing the step again with Resume would find it done.
+func (r *run) stepDone(ctx context.Context, at driver.Attempt) error {
+	i := r.op.Cursor
+	if at.Resume && i == r.pivot() {
+		// An earlier send may still be applied. It must not be after what comes next gives the volume back.
+		if err := pause(ctx, r.desc.Facts.Settle); err != nil {
+			return errLost
+		}
+	}
+	r.op.Steps[i].State = inventory.StepDone
+	r.op.Steps[i].Error = ""
+	r.op.Cursor++
+	r.fresh, r.tries = false, 0
+	if r.op.Cursor == len(r.op.Steps) || r.kind.steps[r.op.Steps[r.op.Cursor].Name].read {
+		return nil
+	}
+	if r.cancelAsked.Load() && r.mayTurnBack() {
+		return nil
+	}
+	r.mark(r.op.Cursor)
+	return r.progress(ctx)
+}
+
+// stepFailed decides what an error means, by where the pivot is and by what is known of the effect.
+func (r *run) stepFailed(ctx context.Context, err error, first bool) error {
+	if errors.Is(err, errLost) || ctx.Err() != nil {
+		return errLost
+	}
+	i, p := r.op.Cursor, r.pivot()
+	rec, st := &r.op.Steps[i], r.kind.steps[r.op.Steps[i].Name]
+	untouched := first && driver.EffectOf(err) == driver.EffectNone
+	again := driver.ClassOf(err).Transient() && r.tries < r.e.opts.Attempts && !r.cancelAsked.Load()
+	r.event(inventory.Running, rec.Name, err)
+	switch {
+	case untouched && i <= p:
+		rec.State = inventory.StepPlanned // nothing to take back
+		return r.turnBack(ctx, err)
+	case i < p && again:
+		return r.backOff(ctx, err)
+	case i < p:
+		return r.turnBack(ctx, err)
+	case i == p && !st.repeat:
+		return r.resolve(ctx, driver.Attempt{Resume: true, SentAt: rec.SentAt}, err)
+	case again:
+		return r.backOff(ctx, err)
+	case driver.ClassOf(err).Transient():
+		return r.park(ctx, err, true, "it is tried again by itself")
+	case i == p && st.find != nil:
+		return r.confirm(ctx, err)
+	}
+	return r.park(ctx, err, false, "somebody must remove what stands in the way, then retry the operation")
+}
+
+// resolve finds out whether the pivot's effect took place, after its reply was lost or its process died.
+func (r *run) resolve(ctx context.Context, at driver.Attempt, cause error) error {
+	rec, st := &r.op.Steps[r.op.Cursor], r.kind.steps[r.op.Steps[r.op.Cursor].Name]
+	if cause == nil {
+		cause = driver.Errorf(driver.ErrUnavailable, "%s was interrupted before it reached the array", rec.Name)
+	}
+	done, err := st.find(ctx, r, at)
+	switch {
+	case errors.Is(err, errLost) || err != nil && ctx.Err() != nil:
+		return errLost
+	case err != nil && r.tries < r.e.opts.Attempts:
+		return r.backOff(ctx, err)
+	case err != nil:
+		return r.park(ctx, err, true, "whether "+rec.Name+" took place is looked up again by itself")
+	case done:
+		return r.stepDone(ctx, driver.Attempt{})
+	}
+	rec.State = inventory.StepPlanned // it certainly did not, and will not
+	return r.turnBack(ctx, cause)
+}
+
+// confirm is for a pivot that is refused for certain now but was sent before without a reply: once an earlier send can
+// have no effect any more, find says which it is.
+func (r *run) confirm(ctx context.Context, cause error) error {
+	if pause(ctx, r.desc.Facts.Settle) != nil {
+		return errLost
+	}
+	return r.resolve(ctx, driver.Attempt{Resume: true, SentAt: r.op.Steps[r.op.Cursor].SentAt}, cause)
+}
+
+// backward undoes the step at the cursor, if it may have been sent.
+func (r *run) backward(ctx context.Context) error {
+	rec := &r.op.Steps[r.op.Cursor]
+	st := r.kind.steps[rec.Name]
+	if rec.State != inventory.StepSent && rec.State != inventory.StepDone || st.undo == nil {
+		return nil
+	}
+	at := driver.Attempt{Resume: true, SentAt: rec.SentAt}
+	for r.tries = 1; ; r.tries++ {
+		r.event(inventory.Running, rec.Name, nil)
+		err := r.call(ctx, func(ctx context.Context) error { return st.undo(ctx, r, at) })
+		if err == nil {
+			rec.State = inventory.StepUndone
+			return r.progressUndo(ctx)
+		}
+		if errors.Is(err, errLost) || ctx.Err() != nil {
+			return errLost
+		}
+		err = fmt.Errorf("undo of %s: %w", rec.Name, err)
+		switch {
+		case !driver.ClassOf(err).Transient():
+			return r.park(ctx, err, false, "somebody must remove what stands in the way, then retry the operation")
+		case r.tries >= r.e.opts.Attempts:
+			return r.park(ctx, err, true, "it is tried again by itself")
+		}
+		if err := r.backOff(ctx, err); err != nil {
+			return err
+		}
+	}
+}
+
+// progressUndo journals an undone step, unless the failure's own commit follows at once.
+func (r *run) progressUndo(ctx context.Context) error {
+	for i := range r.op.Cursor {
+		if s := r.op.Steps[i].State; s == inventory.StepSent || s == inventory.StepDone {
+			return r.progress(ctx)
+		}
+	}
+	return nil
+}
+
+// turnBack changes the direction. If a step has something to take back, that is journaled first, so that a crash cannot
+// make the operation go forward again.
+func (r *run) turnBack(ctx context.Context, cause error) error {
+	r.cause = cause
+	r.op.Undoing = true
+	r.op.Error, r.op.ErrorClass = cause.Error(), driver.ClassOf(cause)
+	r.op.CancelAsked = r.cancelAsked.Load()
+	r.op.Cursor = min(r.op.Cursor, len(r.op.Steps)-1)
+	for _, s := range r.op.Steps {
+		if s.State == inventory.StepSent || s.State == inventory.StepDone {
+			return r.progress(ctx)
+		}
+	}
+	return nil
+}
+
+// backOff pauses before the next try, longer each time or as long as the array asks.
+func (r *run) backOff(ctx context.Context, err error) error {
+	d := min(r.e.opts.BackOff<<min(r.tries-1, 16), r.e.opts.MaxBackOff)
+	if e, ok := errors.AsType[*driver.Error](err); ok && e.RetryAfter > d {
+		d = min(e.RetryAfter, r.e.opts.MaxBackOff)
+	}
+	if pause(ctx, d) != nil {
+		return errLost
+	}
+	return nil
+}
+
+// progress commits the journal alone.
+func (r *run) progress(ctx context.Context) error {
+	if err := r.commit(ctx, inventory.Change{}); err != nil {
+		r.e.log.ErrorContext(ctx, "journal cannot be written; the operation is left to recovery", "operation", r.id.String(), "error", err)
+		return errLost
+	}
+	return nil
+}
+
+// park lets the operation wait, for time or for a person. It keeps its volume, and no process owns it.
+func (r *run) park(ctx context.Context, cause error, retry bool, next string) error {
+	r.cause = cause
+	r.op.State = inventory.Waiting
+	r.op.Error, r.op.ErrorClass, r.op.Reason = cause.Error(), driver.ClassOf(cause), next
+	r.op.NextAt = time.Time{}
+	if retry {
+		r.op.NextAt = r.e.now().Add(min(r.e.opts.BackOff<<min(r.op.Attempts+r.e.opts.Attempts, 16), r.e.opts.MaxBackOff))
+	}
+	r.op.Attempts++
+	if err := r.progress(ctx); err != nil {
+		return err
+	}
+	r.e.log.WarnContext(ctx, "operation waits", "operation", r.id.String(), "kind", r.op.Kind, "retry", retry, "error", cause)
+	r.event(inventory.Waiting, "", cause)
+	return errParked
+}

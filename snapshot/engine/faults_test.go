@@ -1,0 +1,164 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/storagesnap/storagesnap/driver"
+	"github.com/storagesnap/storagesnap/driver/drivertest"
+	"github.com/storagesnap/storagesnap/inventory"
+	"github.com/storagesnap/storagesnap/snapshot"
+	"github.com/storagesnap/storagesnap/snapshot/engine"
+)
+
+// TestFaultMatrix plays every scene with one call of the array or host going wrong in every way: the process lives on.
+// It must end in one of the two ends, or wait; what waits ends by itself once the fault is over.
+func TestFaultMatrix(t *testing.T) {
+	calls := []string{
+		"CreateSnapshot", "Lookup", "Snapshots", "Revert", "DeleteSnapshot", "Volume", "Clone", "Discard", "DeleteVolume",
+		"Revoke", "Grant", "Sessions", "Attachments", "Detach", "Attach", "Introduce", "Withdraw", "Initiators",
+	}
+	kinds := []struct {
+		name string
+		when drivertest.When
+		err  error
+	}{
+		{"reply lost", drivertest.After, driver.Errorf(driver.ErrIndeterminate, "the reply was lost")},
+		{"request lost", drivertest.Before, driver.Errorf(driver.ErrIndeterminate, "nobody knows")},
+		{"unavailable", drivertest.Before, driver.Errorf(driver.ErrUnavailable, "no route")},
+		{"busy", drivertest.Before, driver.Errorf(driver.ErrBusy, "later")},
+		{"refused", drivertest.Before, driver.Errorf(driver.ErrPermission, "no")},
+		{"unclassified", drivertest.After, errors.New("what is this")},
+	}
+	for _, sc := range scenes() {
+		t.Run(sc.name, func(t *testing.T) {
+			t.Parallel()
+			for _, call := range calls {
+				for _, k := range kinds {
+					for _, times := range []int{1, 10} { // once; and so often that the operation has to wait
+						name := fmt.Sprintf("%s/%s/%d", call, k.name, times)
+						t.Run(name, func(t *testing.T) { playFaults(t, sc, call, k.when, k.err, times) })
+					}
+				}
+			}
+		})
+	}
+}
+
+func playFaults(t *testing.T, sc scene, call string, when drivertest.When, err error, times int) {
+	w := newWorld(t, sc.settings)
+	st := stage{op: snapshot.NewID[inventory.OperationID]()}
+	sc.before(w, &st)
+	for n := range times {
+		w.faults.Add(drivertest.Fault{Method: call, Call: n + 1, When: when, Err: err})
+	}
+	acted := sc.act(w, &st)
+	require.NoError(t, w.eng.Idle(ctx(t)))
+	w.faults.Clear()
+	op, found := w.inv.Operation(ctx(t), st.op)
+	if found != nil {
+		require.ErrorIs(t, found, inventory.ErrNotFound)
+		require.Error(t, acted, "refused before there was an operation")
+	}
+	if op.State == inventory.Waiting {
+		require.Error(t, acted)
+		var e *engine.Error
+		require.ErrorAs(t, acted, &e)
+		require.Equal(t, inventory.Waiting, e.State)
+		require.NotEmpty(t, e.Next, "it says what to do")
+		require.NoError(t, w.eng.Retry(ctx(t), st.op))
+		require.NoError(t, w.eng.Idle(ctx(t)))
+	}
+	p := performance{scene: sc}
+	p.judge(w, &st)
+	if t.Failed() {
+		t.Log(p.journal)
+	}
+	if op.State == inventory.Succeeded {
+		require.NoError(t, acted)
+	}
+}
+
+// TestEffectAfterTheReplyWasLost: the array applies a mutation only after its reply was lost, within its settle time. Whoever
+// looks too early finds nothing, and must not conclude that nothing will come.
+func TestEffectAfterTheReplyWasLost(t *testing.T) {
+	lost := driver.Errorf(driver.ErrIndeterminate, "the reply was lost")
+	for _, call := range []string{"CreateSnapshot", "DeleteSnapshot", "Revert", "Clone"} {
+		t.Run(call, func(t *testing.T) {
+			for _, sc := range scenes() {
+				if sc.facts.RevertChangesID || sc.facts.RevertFenced {
+					continue
+				}
+				synctest.Test(t, func(t *testing.T) {
+					sc.facts.Settle = 10 * time.Second
+					w := newWorld(t, sc.settings)
+					defer w.close() // inside the bubble
+					st := stage{op: snapshot.NewID[inventory.OperationID]()}
+					sc.before(w, &st)
+					w.faults.Add(drivertest.Fault{Method: call, Call: 1, When: drivertest.Late, Err: lost, Delay: 9 * time.Second})
+					_ = sc.act(w, &st)
+					require.NoError(t, w.eng.Idle(ctx(t)))
+					guest(w, &st)
+					w.faults.Wait()
+					p := performance{scene: sc}
+					p.judge(w, &st)
+				})
+			}
+		})
+	}
+}
+
+func TestCancelledContext(t *testing.T) {
+	for _, sc := range scenes() {
+		t.Run(sc.name, func(t *testing.T) {
+			t.Parallel()
+			for n := 1; ; n++ { // the context ends at the n-th call
+				w := newWorld(t, sc.settings)
+				st := stage{op: snapshot.NewID[inventory.OperationID]()}
+				sc.before(w, &st)
+				canceled, acted := cancelAt(w, &sc, &st, n)
+				p := performance{scene: sc}
+				p.judge(w, &st)
+				if !canceled {
+					require.NoError(t, acted)
+					require.Greater(t, n, 1)
+					return
+				}
+				op, err := w.inv.Operation(ctx(t), st.op)
+				if acted == nil {
+					require.Equal(t, inventory.Succeeded, op.State, "what cannot be undone is completed")
+				} else {
+					require.ErrorIs(t, acted, context.Canceled)
+					require.True(t, err != nil || op.State == inventory.Failed)
+				}
+			}
+		})
+	}
+}
+
+// cancelAt plays the scene with a context that ends when the engine makes its n-th call.
+func cancelAt(w *world, sc *scene, st *stage, n int) (canceled bool, acted error) {
+	c, cancel := context.WithCancel(ctx(w.t))
+	defer cancel()
+	w.ctx = c
+	defer func() { w.ctx = nil }()
+	w.killer.onPoint = func(point int) {
+		if point == n {
+			canceled = true
+			cancel()
+		}
+	}
+	w.killer.reset()
+	acted = sc.act(w, st)
+	require.NoError(w.t, w.eng.Idle(ctx(w.t)))
+	w.killer.mu.Lock()
+	defer w.killer.mu.Unlock()
+	w.killer.onPoint = nil
+	return canceled, acted
+}

@@ -1,0 +1,137 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/storagesnap/storagesnap/driver"
+	"github.com/storagesnap/storagesnap/inventory"
+	"github.com/storagesnap/storagesnap/snapshot"
+)
+
+const stepImport = "Snapshots"
+
+// importKind: intent (the volume's record, pending) → its snapshots' records → outcome (the head). Nothing is touched at
+// the array.
+func importKind() *kind {
+	return &kind{
+		name: kindImport, format: 1, decode: decodeAs[ImportRequest], locate: locateNothing,
+		prepare: prepareImport, outcome: importedOutcome, failed: importFailed,
+		steps: map[string]step{stepImport: {do: doImport}},
+	}
+}
+
+func prepareImport(ctx context.Context, r *run) (inventory.Change, error) {
+	req := r.req.(ImportRequest) //nolint:forcetypeassert,errcheck // the kind's own request
+	var none inventory.Change
+	if err := r.openBackend(ctx, req.Backend); err != nil {
+		return none, err
+	}
+	v, err := ask(ctx, r, "Volume", func(ctx context.Context) (driver.Volume, error) { return r.b.drv.Volume(ctx, req.Native) })
+	if err != nil {
+		return none, err
+	}
+	if err := r.unknown(ctx, req); err != nil {
+		return none, err
+	}
+	r.vol = inventory.Volume{
+		ID: snapshot.NewID[snapshot.VolumeID](), Backend: req.Backend, Native: v.ID, Name: req.Name, ExternalID: req.ExternalID,
+		Owner: req.Owner, Labels: maps.Clone(req.Labels), Host: req.Host, Serial: v.Serial, Size: v.Size, Container: v.Container,
+		CreatedAt: r.e.now(),
+	}
+	if r.vol.Name == "" {
+		r.vol.Name = v.Name
+	}
+	r.op.Volumes, r.op.Owner, r.d.Native = []snapshot.VolumeID{r.vol.ID}, req.Owner, v.ID
+	if err := r.openHost(ctx); err != nil {
+		return none, err
+	}
+	if r.d.Attachment != nil {
+		r.vol.Disk = r.d.Attachment.Disk
+	}
+	r.plan(stepImport)
+	return inventory.Change{Volumes: r.volumeChange(r.pend(r.vol))}, nil
+}
+
+// unknown refuses a volume that is under management already, by naming it.
+func (r *run) unknown(ctx context.Context, req ImportRequest) error {
+	for v, err := range r.e.inv.Volumes(ctx, inventory.VolumeQuery{Backend: req.Backend, Native: req.Native}) {
+		if err != nil {
+			return classified(err)
+		}
+		return driver.Errorf(driver.ErrConflict, "volume %q of backend %q is in the inventory already, as %s", req.Native, req.Backend, v.ID)
+	}
+	return nil
+}
+
+// doImport writes a record of each snapshot that the array has of the volume, chained by time. After an interruption it
+// finds its own records by their native ids.
+func doImport(ctx context.Context, r *run, _ driver.Attempt) error {
+	req := r.req.(ImportRequest) //nolint:forcetypeassert,errcheck // the kind's own request
+	if req.WithoutSnapshots {
+		return nil
+	}
+	known := make(map[string]snapshot.Snapshot)
+	for s, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{Volume: r.vol.ID}) {
+		if err != nil {
+			return classified(err)
+		}
+		known[s.Native] = s
+	}
+	found, err := ask(ctx, r, "Snapshots", func(ctx context.Context) ([]driver.Snapshot, error) {
+		var all []driver.Snapshot
+		for s, err := range r.b.drv.Snapshots(ctx, driver.ListRequest{Volume: r.d.Native}) {
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, s)
+		}
+		return all, nil
+	})
+	if err != nil {
+		return err
+	}
+	rows := make([]snapshot.Snapshot, 0, len(found))
+	for _, s := range found {
+		if s.Ready {
+			rows = append(rows, r.importedRow(s, known[s.Ref.ID]))
+		}
+	}
+	snapshot.ChainByTime(rows)
+	if len(rows) > 0 {
+		r.d.Snapshot = rows[len(rows)-1].ID
+	}
+	for chunk := range slices.Chunk(rows, inventory.MaxChange-1) {
+		if err := r.commit(ctx, inventory.Change{Put: chunk}); err != nil {
+			return errors.Join(errLost, err)
+		}
+	}
+	return nil
+}
+
+func (r *run) importedRow(s driver.Snapshot, known snapshot.Snapshot) snapshot.Snapshot {
+	row := snapshot.Snapshot{
+		ID: known.ID, Volume: r.vol.ID, Name: s.Name, Labels: s.Labels, Owner: r.vol.Owner, State: snapshot.Ready,
+		Native: s.Ref.ID, NativeVolume: string(s.Ref.Volume), Token: string(s.Ref.Token),
+		CreatedAt: micro(s.CreatedAt), TakenAt: micro(s.CreatedAt), Size: s.Size,
+		Consistency: snapshot.CrashConsistent, ExpiresAt: micro(s.Expires), Version: known.Version,
+	}
+	if row.ID.IsZero() {
+		row.ID = snapshot.NewID[snapshot.ID]()
+	}
+	return row
+}
+
+func importedOutcome(_ context.Context, r *run) (inventory.Change, any, error) {
+	vol := r.unpend()
+	vol.Head = r.d.Snapshot
+	return inventory.Change{Volumes: r.volumeChange(vol)}, result{Volume: vol.ID}, nil
+}
+
+func importFailed(_ context.Context, r *run) (inventory.Change, error) {
+	gone := r.volumeChange(r.vol)
+	gone[0].Delete = true
+	return inventory.Change{Volumes: gone}, nil
+}

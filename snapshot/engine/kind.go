@@ -1,0 +1,90 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/storagesnap/storagesnap/driver"
+	"github.com/storagesnap/storagesnap/inventory"
+	"github.com/storagesnap/storagesnap/snapshot"
+)
+
+// The names of the kinds of operations.
+const (
+	kindCreate       = "create"
+	kindDelete       = "delete"
+	kindRevert       = "revert"
+	kindClone        = "clone"
+	kindImport       = "import"
+	kindForget       = "forget"
+	kindDeleteVolume = "delete-volume"
+)
+
+// kind is one kind of operation: a list of steps with one pivot. Before the pivot an operation goes back when a step
+// fails, undoing every step that may have been sent; after it, only forward. The executor is the same for all.
+type kind struct {
+	name string
+	// format is the version of the journal's detail that this program writes and reads.
+	format int
+	decode func(args json.RawMessage) (Request, error)
+	// locate returns the volumes to lock while the operation runs. It reads only.
+	locate func(ctx context.Context, e *Engine, req Request) ([]snapshot.VolumeID, error)
+	// prepare checks everything that can be checked before anything is touched, plans the steps and fills the detail; it
+	// returns the intent. It may be called again when the inventory changed meanwhile.
+	prepare func(ctx context.Context, r *run) (inventory.Change, error)
+	// outcome returns the change that makes the success visible, and the result for the journal. It computes both from the
+	// inventory as it is now, since metadata may change while the operation runs.
+	outcome func(ctx context.Context, r *run) (inventory.Change, any, error)
+	// failed returns the change that takes the intent back, after everything was undone.
+	failed func(ctx context.Context, r *run) (inventory.Change, error)
+	// steps are all that the kind may have; prepare chooses among them. The first one that is named in pivots is the
+	// operation's pivot; if none is, the outcome is.
+	steps  map[string]step
+	pivots []string
+	// goBack: taken up after a crash before the pivot, the operation goes back instead of on.
+	goBack bool
+}
+
+// step is one call of a driver or host with its undo.
+type step struct {
+	// do makes the effect; it converges when called again with Resume.
+	do func(ctx context.Context, r *run, at driver.Attempt) error
+	// undo takes back whatever do may have done, also if it was sent without a reply. nil: there is nothing to take back.
+	undo func(ctx context.Context, r *run, at driver.Attempt) error
+	// find, for a pivot, tells conclusively whether the effect took place.
+	find func(ctx context.Context, r *run, at driver.Attempt) (bool, error)
+	// repeat, for a pivot: an unknown outcome is resolved by doing it again, else by find.
+	repeat bool
+	// read: it changes nothing, so it is not journaled before it is sent.
+	read bool
+}
+
+// kinds is the table of all kinds.
+func kinds() map[string]*kind {
+	table := make(map[string]*kind)
+	for _, k := range []*kind{
+		createKind(), deleteKind(), revertKind(), cloneKind(), importKind(), forgetKind(), deleteVolumeKind(),
+	} {
+		table[k.name] = k
+	}
+	return table
+}
+
+// decodeAs reads the request of a kind back from the journal.
+func decodeAs[R Request](args json.RawMessage) (Request, error) {
+	var req R
+	if err := json.Unmarshal(args, &req); err != nil {
+		return nil, driver.Errorf(driver.ErrInvalid, "the journal's request cannot be read: %w", err)
+	}
+	return req, nil
+}
+
+// locateVolume locks the one volume that the request names.
+func locateVolume[R Request](volume func(R) snapshot.VolumeID) func(context.Context, *Engine, Request) ([]snapshot.VolumeID, error) {
+	return func(_ context.Context, _ *Engine, req Request) ([]snapshot.VolumeID, error) {
+		return []snapshot.VolumeID{volume(req.(R))}, nil //nolint:forcetypeassert,errcheck // the kind's own request
+	}
+}
+
+// locateNothing is for operations that only make something new.
+func locateNothing(context.Context, *Engine, Request) ([]snapshot.VolumeID, error) { return nil, nil }

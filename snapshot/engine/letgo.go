@@ -1,0 +1,145 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+
+	"github.com/storagesnap/storagesnap/driver"
+	"github.com/storagesnap/storagesnap/inventory"
+)
+
+// The steps that make everybody let go of a volume, and give it back.
+
+func doDetach(ctx context.Context, r *run, _ driver.Attempt) error {
+	return act(ctx, r, "Detach", func(ctx context.Context) error { return r.h.host.Detach(ctx, *r.d.Attachment) })
+}
+
+// undoDetach gives the volume back as it was. The array's access was given back before.
+func undoDetach(ctx context.Context, r *run, at driver.Attempt) error { return doAttach(ctx, r, at) }
+
+func doAttach(ctx context.Context, r *run, _ driver.Attempt) error {
+	a := *r.d.Attachment
+	if now := r.d.Now; now != nil {
+		a.LUN.Volume, a.LUN.Serial, a.LUN.Size = now.Native, now.Serial, now.Size
+	}
+	var path driver.Path
+	if r.d.Path != nil {
+		path = *r.d.Path
+	}
+	disk, err := ask(ctx, r, "Attach", func(ctx context.Context) (driver.Disk, error) { return r.h.host.Attach(ctx, a, path) })
+	if err == nil {
+		r.d.Disk = disk
+	}
+	return err
+}
+
+func doRevoke(ctx context.Context, r *run, at driver.Attempt) error {
+	record, err := ask(ctx, r, "Revoke", func(ctx context.Context) (driver.AccessRecord, error) {
+		return r.b.able.Access.Revoke(ctx, driver.RevokeRequest{Volume: r.d.Native, Token: r.d.AccessToken, Attempt: at, Notes: r.notesOf(stepRevoke)})
+	})
+	if err != nil {
+		return err
+	}
+	switch {
+	case r.d.Access != nil: // repeated by the fence: the first answer is how it was before us
+	case len(record) == 0:
+		r.d.Access = json.RawMessage("null") // "nobody had access" is an answer too
+	default:
+		r.d.Access = record
+	}
+	return nil
+}
+
+// undoRevoke gives back what was taken. If the revoke's reply was lost, it is repeated for its record first.
+func undoRevoke(ctx context.Context, r *run, at driver.Attempt) error {
+	if r.d.Access == nil {
+		if err := doRevoke(ctx, r, at); err != nil {
+			return err
+		}
+	}
+	return doGrant(ctx, r, at)
+}
+
+func doGrant(ctx context.Context, r *run, at driver.Attempt) error {
+	volume := r.d.Native
+	if r.d.Now != nil {
+		volume = r.d.Now.Native
+	}
+	path, err := ask(ctx, r, "Grant", func(ctx context.Context) (driver.Path, error) {
+		return r.b.able.Access.Grant(ctx, driver.GrantRequest{Volume: volume, Token: r.d.AccessToken, Record: r.d.Access, Attempt: at})
+	})
+	if err == nil {
+		r.d.Path = &path
+	}
+	return err
+}
+
+// fence makes sure, directly before the content is replaced, that nobody can write: it is what makes repeating an
+// effect of unknown outcome harmless. A repeated one takes access away again first, should somebody have given it.
+func (r *run) fence(ctx context.Context, at driver.Attempt) error {
+	if access := r.b.able.Access; access != nil {
+		if at.Resume {
+			if err := doRevoke(ctx, r, at); err != nil {
+				return r.unsafe(at, err)
+			}
+		}
+		sessions, err := ask(ctx, r, "Sessions", func(ctx context.Context) ([]driver.Session, error) {
+			return access.Sessions(ctx, r.d.Native)
+		})
+		if err != nil {
+			return r.unsafe(at, err)
+		}
+		blockers := make([]driver.Blocker, 0, len(sessions))
+		for _, s := range sessions {
+			blockers = append(blockers, driver.Blocker{Kind: "session", ID: s.Initiator, Name: s.Address, Since: s.Since})
+		}
+		if len(blockers) > 0 {
+			return r.unsafe(at, driver.Blocked(driver.ErrInUse, blockers, "volume %s is open although access was taken away", r.d.Native))
+		}
+		return nil
+	}
+	if r.d.Attachment != nil {
+		a, err := ask(ctx, r, "Attachments", func(ctx context.Context) (driver.Attachment, error) {
+			return r.h.host.Attachments(ctx, r.d.Attachment.LUN)
+		})
+		switch {
+		case err != nil:
+			return r.unsafe(at, err)
+		case a.Attached:
+			return r.unsafe(at, driver.Errorf(driver.ErrInUse, "host %q has attached the volume again", r.d.Host))
+		}
+		return nil
+	}
+	return nil
+}
+
+// unsafe is an error of the fence: this time nothing was sent, but an earlier attempt may have had its effect. It returns
+// nil if the error itself proves that.
+func (r *run) unsafe(at driver.Attempt, err error) error {
+	if !at.Resume || errors.Is(err, errLost) {
+		return err
+	}
+	if r.desc.Facts.RevertChangesID && errors.Is(err, driver.ErrNotFound) {
+		return nil // the id that we knew is gone: the earlier attempt had its effect, and nobody can reach the old content
+	}
+	return &driver.Error{
+		Class: driver.ClassOf(err), Op: "fence", Effect: driver.EffectUnknown, Blockers: driver.BlockersOf(err), Err: err,
+	}
+}
+
+// notes lets a driver keep a handle of the job of the step at the cursor in the journal.
+func (r *run) notes() driver.Notes { return r.notesOf(r.op.Steps[r.op.Cursor].Name) }
+
+// notesOf is notes for a step by name.
+func (r *run) notesOf(name string) driver.Notes {
+	i := slices.IndexFunc(r.op.Steps, func(s inventory.Step) bool { return s.Name == name })
+	return driver.Notes{
+		Noted: r.op.Steps[i].Note,
+		Note: func(ctx context.Context, doc json.RawMessage) error {
+			r.op.Steps[i].Note = doc
+			return r.progress(ctx)
+		},
+	}
+}

@@ -1,0 +1,153 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/storagesnap/storagesnap/driver"
+	"github.com/storagesnap/storagesnap/inventory"
+)
+
+// recoverLoop finds, again and again, operations that wait for time or that a dead process left.
+func (e *Engine) recoverLoop() {
+	for pause(e.base, e.opts.Poll) == nil {
+		if err := e.recoverOnce(e.base, false); err != nil && e.base.Err() == nil {
+			e.log.Error("open operations cannot be listed; tried again", "error", err)
+		}
+	}
+}
+
+// recoverOnce takes up every open operation that nobody works on: whose lease has ended, or that this owner left when it
+// died or lost its grip. starting: operations that wait for a retry are retried at once.
+func (e *Engine) recoverOnce(ctx context.Context, starting bool) error {
+	seen := make(map[inventory.OperationID]bool)
+	for _, q := range []inventory.OperationQuery{
+		{Open: true, LeaseExpired: true}, {Open: true, LeaseOwner: e.opts.Owner},
+	} {
+		for op, err := range e.inv.Operations(ctx, q) {
+			switch {
+			case err != nil:
+				return err
+			case seen[op.ID] || e.running(op.ID) != nil || !e.due(op, starting):
+				continue
+			}
+			seen[op.ID] = true
+			if err := e.takeUp(ctx, op, false); err != nil && !errors.Is(err, errLost) {
+				e.log.WarnContext(ctx, "operation cannot be taken up", "operation", op.ID.String(), "kind", op.Kind, "error", err)
+			}
+		}
+	}
+	return nil
+}
+
+func (e *Engine) due(op inventory.Operation, starting bool) bool {
+	if op.State != inventory.Waiting {
+		return true
+	}
+	if op.NextAt.IsZero() {
+		return false // a person's turn
+	}
+	return starting || !op.NextAt.After(e.now())
+}
+
+// takeUp makes the operation this process's and goes on with it in the background. Errors: errLost when somebody else was
+// faster, ErrUnsupported for a kind or a backend that this process does not know; the operation is then left alone.
+func (e *Engine) takeUp(ctx context.Context, op inventory.Operation, cancel bool) error {
+	k, ok := kinds()[op.Kind]
+	if !ok || op.Format != k.format {
+		return driver.Errorf(driver.ErrUnsupported, "kind %q format %d is not known to this program", op.Kind, op.Format)
+	}
+	r := newRun(e, k)
+	r.id, r.argsHash, r.op, r.saved, r.enter = op.ID, op.ArgsHash, op, op, entryTakeOver
+	close(r.begun)
+	r.cancelAsked.Store(cancel || op.CancelAsked)
+	var err error
+	if r.req, err = k.decode(op.Args); err != nil {
+		return err
+	}
+	if r.d, err = decodeDetail(op.Detail); err != nil {
+		return err
+	}
+	if r.d.Backend != "" {
+		if r.b, err = e.backend(r.d.Backend); err != nil {
+			return err
+		}
+	}
+	if other, err := e.adopt(r); other != nil || err != nil {
+		return err // under way already, or closing
+	}
+	if op.State == inventory.Queued {
+		return e.requeue(ctx, r)
+	}
+	if err := e.claim(ctx, r); err != nil {
+		e.unlock(r)
+		r.err = err
+		e.release(r)
+		return err
+	}
+	e.log.InfoContext(ctx, "operation taken up", "operation", op.ID.String(), "kind", op.Kind, "state", string(op.State),
+		"left by", op.LeaseOwner, "undoing", op.Undoing, "cursor", op.Cursor)
+	e.wg.Go(func() { e.finish(r, r.goOn(e.base)) })
+	return nil
+}
+
+// requeue takes up an operation that never began.
+func (e *Engine) requeue(ctx context.Context, r *run) error {
+	if err := r.commit(ctx, inventory.Change{}); err != nil {
+		r.err = err
+		e.release(r)
+		return fmt.Errorf("%w: %w", errLost, err)
+	}
+	e.wg.Go(func() { e.finish(r, e.whenFree(r, r.op.Volumes)) })
+	return nil
+}
+
+// claim takes the operation over, with its epoch, and every volume of it, with its version: what its former owner may still
+// try to commit is stale from now on.
+func (e *Engine) claim(ctx context.Context, r *run) error {
+	if !e.tryLock(r, r.op.Volumes) {
+		return driver.Errorf(driver.ErrBusy, "a volume of operation %s is being worked on", r.id)
+	}
+	if err := r.reload(ctx); err != nil {
+		return fmt.Errorf("%w: volume of operation %s", err, r.id)
+	}
+	r.op.State = inventory.Running
+	if err := r.commit(ctx, inventory.Change{Volumes: r.volumeChange(r.vol)}); err != nil {
+		return fmt.Errorf("%w: %w", errLost, err)
+	}
+	r.vol.Version++
+	return nil
+}
+
+// goOn continues from the journal. An effect that was sent before may still be under way at the array; the contracts of
+// the steps know that from Resume and SentAt.
+func (r *run) goOn(ctx context.Context) error {
+	if err := r.reopen(ctx); err != nil {
+		if ctx.Err() != nil {
+			return errLost
+		}
+		return r.park(ctx, err, true, "it goes on as soon as the backend and host can be reached")
+	}
+	if !r.op.Undoing && r.kind.goBack && r.mayTurnBack() {
+		if r.cause = driver.Errorf(driver.ErrUnavailable, "the process that worked on it ended before the effect"); r.cancelAsked.Load() {
+			r.cause = driver.Errorf(driver.ErrUnavailable, "cancelled: %w", context.Canceled)
+		}
+		if err := r.turnBack(ctx, r.cause); err != nil {
+			return err
+		}
+	}
+	return r.execute(ctx)
+}
+
+// reopen reaches the backend and host again.
+func (r *run) reopen(ctx context.Context) error {
+	var err error
+	if r.desc, err = r.e.describe(ctx, r.b, false); err != nil {
+		return err
+	}
+	if r.d.Host != "" {
+		return r.useHost(ctx, r.d.Host)
+	}
+	return nil
+}

@@ -1,0 +1,198 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/storagesnap/storagesnap/driver"
+	"github.com/storagesnap/storagesnap/inventory"
+	"github.com/storagesnap/storagesnap/snapshot"
+)
+
+// entry says how a run comes to own its operation; it holds until the first commit succeeds.
+type entry int
+
+const (
+	entryOwned    entry = iota // it does own it
+	entryNew                   // the operation does not exist
+	entryRestart               // it has failed, and begins anew
+	entryTakeOver              // another process left it
+)
+
+// run is one operation while this process works on it.
+type run struct {
+	e        *Engine
+	kind     *kind
+	id       inventory.OperationID
+	argsHash string
+	req      Request
+	b        *backend
+	h        *hostEntry
+	desc     driver.Description
+
+	// op and d are the journal as this run goes on writing it.
+	op inventory.Operation
+	d  detail
+
+	mu         sync.Mutex          // guards what follows against the heartbeat
+	saved      inventory.Operation // the journal as it was committed last
+	enter      entry
+	leaseUntil time.Time
+
+	// vol is the header of the volume as we committed it last.
+	vol inventory.Volume
+	// fresh: the step at the cursor was marked as sent by this process and not tried yet. tries counts this process's.
+	fresh bool
+	tries int
+	// cause is the error that turned the operation back, with its blockers.
+	cause error
+
+	cancelAsked atomic.Bool
+	cancelCall  atomic.Pointer[context.CancelFunc]
+	locked      []snapshot.VolumeID
+	begun       chan struct{} // closed once it is durable, or refused
+	done        chan struct{}
+	err         error // how it ended, for those who wait
+}
+
+func newRun(e *Engine, k *kind) *run {
+	return &run{e: e, kind: k, begun: make(chan struct{}), done: make(chan struct{})}
+}
+
+// commit writes the change together with the journal, as the operation's owner, and renews the lease while it runs. Only
+// the run's own goroutine calls it. The errors are the store's; a lost reply is looked up, so that nil means written and
+// any error but inventory.ErrIndeterminate means not written.
+func (r *run) commit(ctx context.Context, c inventory.Change) error {
+	next := r.op
+	next.Steps = slices.Clone(r.op.Steps)
+	next.Detail = r.d.encode()
+	next.LeaseOwner = r.e.opts.Owner
+	saved, err := r.write(ctx, c, next)
+	if err == nil {
+		r.op.Epoch, r.op.UpdatedAt = saved.Epoch, saved.UpdatedAt
+	}
+	return err
+}
+
+// renew extends the lease and changes nothing else; errLost if it cannot. Any goroutine may call it.
+func (r *run) renew(ctx context.Context) error {
+	r.mu.Lock()
+	next := r.saved
+	r.mu.Unlock()
+	if _, err := r.write(ctx, inventory.Change{}, next); err != nil {
+		return fmt.Errorf("%w: the lease could not be renewed: %w", errLost, err)
+	}
+	return nil
+}
+
+// write commits the change with the next state of the journal, trying again while the store certainly wrote nothing.
+func (r *run) write(ctx context.Context, c inventory.Change, next inventory.Operation) (inventory.Operation, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.e.opts.CallTimeout)
+	defer cancel()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	backOff := r.e.opts.BackOff
+	for try := 1; ; try++ {
+		saved, err := r.writeOnce(ctx, c, next)
+		if err == nil || !errors.Is(err, inventory.ErrUnavailable) || try >= r.e.opts.Attempts || pause(ctx, backOff) != nil {
+			return saved, err
+		}
+		backOff *= 2
+	}
+}
+
+func (r *run) writeOnce(ctx context.Context, c inventory.Change, next inventory.Operation) (inventory.Operation, error) {
+	began := time.Now()
+	next.Epoch = r.saved.Epoch
+	next.UpdatedAt = r.e.now()
+	if !next.UpdatedAt.After(r.saved.UpdatedAt) { // strictly later, so that a lost reply can be told from an older state
+		next.UpdatedAt = r.saved.UpdatedAt.Add(time.Microsecond)
+	}
+	oc := &inventory.OperationChange{
+		IfEpoch: r.saved.Epoch, TakeOver: r.enter == entryTakeOver, Restart: r.enter == entryRestart,
+	}
+	if r.enter != entryOwned {
+		next.Epoch++
+	}
+	if next.State == inventory.Running || next.State == inventory.Queued {
+		oc.LeaseTTL = r.e.opts.LeaseTTL
+	}
+	oc.Operation = next
+	c.ID = snapshot.NewID[inventory.ChangeID]()
+	c.Operation = oc
+	err := r.e.inv.Commit(ctx, c)
+	if errors.Is(err, inventory.ErrIndeterminate) {
+		err = r.settleCommit(ctx, next, err)
+	}
+	if err != nil {
+		return next, err
+	}
+	r.saved, r.enter = next, entryOwned
+	r.leaseUntil = began.Add(oc.LeaseTTL)
+	return next, nil
+}
+
+// settleCommit finds out whether a commit with a lost reply was written: the operation says when it was.
+func (r *run) settleCommit(ctx context.Context, next inventory.Operation, lost error) error {
+	stored, err := r.e.inv.Operation(ctx, next.ID)
+	switch {
+	case err == nil && stored.Epoch == next.Epoch && stored.UpdatedAt.Equal(next.UpdatedAt):
+		return nil
+	case err == nil && stored.Epoch == r.saved.Epoch && stored.UpdatedAt.Equal(r.saved.UpdatedAt):
+		return fmt.Errorf("the commit was not written: %w", inventory.ErrUnavailable)
+	case errors.Is(err, inventory.ErrNotFound) && r.enter == entryNew:
+		return fmt.Errorf("the commit was not written: %w", inventory.ErrUnavailable)
+	}
+	return lost
+}
+
+// owned reports whether a stale commit was stale for another reason than that the operation was taken from us.
+func (r *run) owned(ctx context.Context) bool {
+	stored, err := r.e.inv.Operation(ctx, r.id)
+	return err == nil && stored.Epoch == r.op.Epoch && stored.State.Open()
+}
+
+// reload reads the header of the operation's volume anew; errLost if it is not ours any more.
+func (r *run) reload(ctx context.Context) error {
+	vol, err := r.e.inv.Volume(ctx, r.op.Volumes[0])
+	switch {
+	case errors.Is(err, inventory.ErrNotFound):
+		return errLost
+	case err != nil:
+		return err
+	case vol.Pending != r.id:
+		return errLost
+	}
+	r.vol = vol
+	return nil
+}
+
+// volumeChange writes the header, computed from the version that we know, and remembers it once it is committed.
+func (r *run) volumeChange(v inventory.Volume) []inventory.VolumeChange {
+	return []inventory.VolumeChange{{Volume: v, IfVersion: r.vol.Version}}
+}
+
+// unpend returns the header without the operation: what every outcome writes.
+func (r *run) unpend() inventory.Volume {
+	v := r.vol
+	v.Pending = inventory.OperationID{}
+	return v
+}
+
+// pend returns the header with the operation: what every intent writes.
+func (r *run) pend(v inventory.Volume) inventory.Volume {
+	v.Pending = r.id
+	return v
+}
+
+func (r *run) event(state inventory.OperationState, step string, err error) {
+	r.e.opts.OnEvent(Event{
+		Operation: r.id, Kind: r.op.Kind, State: state, Volumes: slices.Clone(r.op.Volumes),
+		Step: step, Undoing: r.op.Undoing, Err: err,
+	})
+}

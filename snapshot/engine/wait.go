@@ -1,0 +1,141 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/storagesnap/storagesnap/driver"
+	"github.com/storagesnap/storagesnap/inventory"
+	"github.com/storagesnap/storagesnap/snapshot"
+)
+
+// Wait returns the operation once it has ended or waits for something, by whichever process; and, unless it succeeded, the
+// error that says why. ctx ends the waiting, not the operation. Errors: ErrNotFound for an unknown id, ctx's.
+func (e *Engine) Wait(ctx context.Context, id inventory.OperationID) (inventory.Operation, error) {
+	for {
+		if r := e.running(id); r != nil {
+			select {
+			case <-r.done:
+				if r.err == nil || !errors.Is(r.err, errLost) {
+					return r.op, r.err
+				}
+			case <-ctx.Done():
+				return inventory.Operation{}, ctx.Err()
+			}
+		}
+		op, err := e.inv.Operation(ctx, id)
+		switch {
+		case err != nil:
+			return inventory.Operation{}, classified(err)
+		case op.State == inventory.Succeeded:
+			return op, nil
+		case op.State != inventory.Queued && op.State != inventory.Running:
+			return op, journaled(op)
+		}
+		if err := pause(ctx, e.opts.Poll/10); err != nil {
+			return inventory.Operation{}, err
+		}
+	}
+}
+
+// Cancel asks an operation of this process to be undone. Before the pivot it is, and ends as Failed; after it the operation
+// goes on, since it can only be completed. An operation that waits is taken up and undone, if its journal allows.
+// Cancel does not wait. Errors: ErrNotFound, ErrBusy when another process works on it.
+func (e *Engine) Cancel(ctx context.Context, id inventory.OperationID) error {
+	if r := e.running(id); r != nil {
+		r.cancel()
+		return nil
+	}
+	return e.takeUpByID(ctx, id, true)
+}
+
+// Retry takes up an operation that waits, at once. It does not wait for it. Errors: ErrNotFound, ErrInvalid when the operation
+// does not wait, ErrBusy when another process works on it.
+func (e *Engine) Retry(ctx context.Context, id inventory.OperationID) error {
+	if e.running(id) != nil {
+		return nil
+	}
+	return e.takeUpByID(ctx, id, false)
+}
+
+func (e *Engine) takeUpByID(ctx context.Context, id inventory.OperationID, cancel bool) error {
+	op, err := e.inv.Operation(ctx, id)
+	switch {
+	case err != nil:
+		return classified(err)
+	case !op.State.Open() && cancel:
+		return nil
+	case op.State != inventory.Waiting && op.State != inventory.Queued:
+		return driver.Errorf(driver.ErrInvalid, "operation %s is %s", id, op.State)
+	}
+	return e.takeUp(ctx, op, cancel)
+}
+
+// cancel makes the run turn back at the next step, and interrupts a call that can be undone.
+func (r *run) cancel() {
+	r.cancelAsked.Store(true)
+	r.mu.Lock()
+	saved := r.saved
+	r.mu.Unlock()
+	begun := saved.State != inventory.Queued
+	if begun && (saved.Undoing || saved.Cursor >= len(saved.Steps) || slices.Contains(r.kind.pivots, saved.Steps[saved.Cursor].Name)) {
+		return // the call under way, if any, cannot be undone, or undoes
+	}
+	r.interrupt()
+}
+
+// do is a synchronous verb: Submit and Wait. If ctx ends first, the operation is cancelled; what can be undone is, before do
+// returns, and what cannot is completed.
+func (e *Engine) do(ctx context.Context, req Request) (result, error) {
+	r, prior, err := e.submit(ctx, req)
+	if err != nil {
+		return result{}, err
+	}
+	id := prior.ID
+	if r != nil {
+		id = r.id
+		select {
+		case <-r.done:
+		case <-ctx.Done():
+			r.cancel()
+			if err := e.grace(r); err != nil {
+				return result{}, err
+			}
+		}
+		if r.err == nil || !errors.Is(r.err, errLost) {
+			return resultOf(r.op, r.err)
+		}
+	}
+	op, err := e.Wait(ctx, id)
+	return resultOf(op, err)
+}
+
+// grace gives a cancelled operation the time to be undone.
+func (e *Engine) grace(r *run) error {
+	timer := time.NewTimer(e.opts.Grace)
+	defer timer.Stop()
+	select {
+	case <-r.done:
+		return nil
+	case <-timer.C:
+		return &Error{
+			Operation: r.id, Kind: r.kind.name, State: inventory.Running,
+			Err:  &driver.Error{Class: driver.ErrIndeterminate, Err: context.Canceled},
+			Next: "it was told to go back and still works on that; wait for the operation by its id",
+		}
+	}
+}
+
+// result is what an operation made or changed, as its journal keeps it.
+type result struct {
+	Volume   snapshot.VolumeID `json:"volume,omitzero"`
+	Snapshot snapshot.ID       `json:"snapshot,omitzero"`
+	// Kept is the snapshot of the content before a revert.
+	Kept snapshot.ID `json:"kept,omitzero"`
+	// Dropped are the snapshots that went with a revert.
+	Dropped []snapshot.ID `json:"dropped,omitempty"`
+	// RecoverableUntil is when the array's trash gives up what was deleted.
+	RecoverableUntil time.Time `json:"recoverable_until,omitzero"`
+}
