@@ -1,0 +1,35 @@
+# Shortcuts. What a change has to pass is .ci/run; `make ci` runs it.
+
+tool := go tool -modfile=$(CURDIR)/internal/tools/go.mod
+
+.PHONY: help test race lint fmt bench fuzz generate golden ci
+
+help: ## print this
+	@sed -nE 's/^([a-z]+): ## (.*)/\1\t\2/p' $(MAKEFILE_LIST)
+
+test: ## run all tests
+	go test ./...
+
+race: ## run all tests under the race detector, in random order
+	go test -race -shuffle=on ./...
+
+lint: ## check format, vet and lint
+	.ci/run format vet lint docs
+
+fmt: ## format all Go files
+	$(tool) golangci-lint fmt
+
+bench: ## print the figures of all benchmarks
+	go test -run='^$$' -bench=. -benchmem ./...
+
+fuzz: ## run each fuzz target for FUZZTIME (5s)
+	.ci/run fuzz
+
+generate: ## make the mocks anew
+	go generate ./...
+
+golden: ## write the list of imports anew
+	go test ./internal/doctest -update
+
+ci: ## everything that a change has to pass
+	.ci/run
