@@ -216,7 +216,8 @@ type RevokeRequest struct {
 	Notes
 }
 
-// GrantRequest asks for access: what Record says, or the Initiators.
+// GrantRequest asks for access: what Record says, or the Initiators. Token is that of the Revoke that it takes back, or the
+// clone's; it serves the driver's log.
 type GrantRequest struct {
 	_ [0]func()
 

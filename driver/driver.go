@@ -32,7 +32,7 @@ type Driver interface {
 
 	// Volume returns what the array says about one volume now: size, serial number, container, siblings, and how many
 	// snapshots it may still have. It changes nothing and may be repeated. The engine reads it again after a revert.
-	// Errors: ErrNotFound, conclusive, also for a volume in the array's trash.
+	// Errors: ErrNotFound, conclusive, also for a volume in the array's trash; ErrBusy while a clone's job still makes it.
 	// Cost: one round trip.
 	Volume(ctx context.Context, id VolumeID) (Volume, error)
 
@@ -54,7 +54,8 @@ type Driver interface {
 	// Snapshots lists the snapshots of one volume, or of the whole backend when req.Volume is empty, in no promised
 	// order; foreign ones too, with an empty or foreign Token, and those of volumes that are gone, if the array keeps
 	// them. It reads page by page while the caller ranges, stops when the caller does, and yields at most one error, last.
-	// A snapshot that exists during the whole listing is yielded exactly once. An unknown volume yields ErrNotFound.
+	// A snapshot that exists during the whole listing is yielded exactly once; one that covers a container, under the
+	// volume that it was asked for. An unknown volume yields ErrNotFound.
 	// Cost: one round trip per page.
 	Snapshots(ctx context.Context, req ListRequest) iter.Seq2[Snapshot, error]
 
@@ -63,7 +64,8 @@ type Driver interface {
 	// caller agrees to lose, and if anything else would go the call fails with ErrConflict and names it, before any
 	// effect. The volume's content now is lost unless the caller took a snapshot first.
 	// The same token again returns the same result, even when the revert changed the native id and the old one is gone;
-	// it may roll back a second time unless [Facts.RevertFenced], which is why the engine holds a fence.
+	// it may roll back a second time unless [Facts.RevertFenced], which is why the engine holds a fence. After an unknown
+	// outcome the engine repeats the call and waits for Facts.Settle before it gives the volume back; the driver need not.
 	// Partial effect: ErrPartial, only where [Facts.RevertNonAtomic]; the same call with Resume completes it.
 	// Errors: ErrNotFound (volume or snapshot), ErrInUse with who has it open, ErrIndeterminate.
 	// Cost: one round trip; a driver that reverts by clone and swap reports its job through Note.

@@ -38,11 +38,11 @@ func newAcme(config acmeConfig, _ driver.Env) (driver.Driver, error) {
 	return &acme{config: config}, nil
 }
 
-// A vendor's package registers its driver in an init function; a program imports the package for that effect alone and
-// opens the driver by name, with a configuration from its own files or forms.
-func ExampleRegister() {
-	driver.Register("acme", driver.Typed(newAcme)) // in func init()
+func init() { driver.Register("acme", driver.Typed(newAcme)) }
 
+// A vendor's package registers its driver in an init function, as above; a program imports the package for that effect
+// alone and opens the driver by name, with a configuration from its own files or forms.
+func ExampleRegister() {
 	for _, config := range []string{
 		`{"endpoint": "https://array.example.org", "password": {"file": "/etc/acme/password"}}`,
 		`{"endpoint": "https://array.example.org", "pasword": "hunter2"}`,

@@ -102,9 +102,14 @@ func TestRegistryIsSafeForConcurrentUse(t *testing.T) {
 	require.Len(t, r.Hosts(), 20)
 }
 
-func TestDefaultRegistry(t *testing.T) {
+// registerOnce, because a name stays taken when the tests are repeated.
+var registerOnce = sync.OnceFunc(func() {
 	driver.Register("registry-test", driverOpener())
 	driver.RegisterHost("registry-test", hostOpener())
+})
+
+func TestDefaultRegistry(t *testing.T) {
+	registerOnce()
 	require.Contains(t, driver.Default.Drivers(), "registry-test")
 	_, err := driver.Open("registry-test", driver.OpenRequest{})
 	require.NoError(t, err)

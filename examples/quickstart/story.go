@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
 	"time"
 
@@ -58,7 +59,7 @@ func (t *story) begin(ctx context.Context, source string) (snapshot.Snapshot, er
 	if err := t.eng.Idle(ctx); err != nil { // what an earlier run may have left
 		return snapshot.Snapshot{}, err
 	}
-	t.round = uint64(time.Now().UnixNano())
+	t.round = rand.Uint64N(1 << 60) //nolint:gosec // what a demonstration writes over its own copy
 	if !found {
 		if err := t.show(ctx, fmt.Sprintf("imported a copy of %s as volume %s", source, vol.ID)); err != nil {
 			return snapshot.Snapshot{}, err
@@ -70,7 +71,8 @@ func (t *story) begin(ctx context.Context, source string) (snapshot.Snapshot, er
 		case err != nil:
 			return s, err
 		case s.Labels["sha256"] != t.source:
-			return s, fmt.Errorf("%s belongs to another image, with checksum %s; give that one, or another -dir", t.dir, s.Labels["sha256"])
+			return s, fmt.Errorf("%s belongs to another image, with checksum %s; give that one, or another -dir",
+				t.dir, s.Labels["sha256"])
 		}
 		return s, t.show(ctx, "went on with volume "+vol.ID.String()+" from an earlier run")
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/storagesnap/storagesnap/driver"
@@ -19,7 +20,9 @@ func askLong[T any](ctx context.Context, r *run, op string, f func(ctx context.C
 	return askFor(ctx, r, op, r.e.opts.LongCallTimeout, f)
 }
 
-func askFor[T any](ctx context.Context, r *run, op string, timeout time.Duration, f func(ctx context.Context) (T, error)) (T, error) {
+func askFor[T any](
+	ctx context.Context, r *run, op string, timeout time.Duration, f func(ctx context.Context) (T, error),
+) (T, error) {
 	var none T
 	if r.b.slots != nil {
 		select {
@@ -44,6 +47,11 @@ func askFor[T any](ctx context.Context, r *run, op string, timeout time.Duration
 	}
 	log.DebugContext(ctx, "call done")
 	return result, nil
+}
+
+// badAnswer is a driver's success that breaks its contract: what took place is unknown.
+func badAnswer(op, what string) error {
+	return &driver.Error{Class: driver.ErrIndeterminate, Op: op, Err: errors.New(what)}
 }
 
 // act is ask for calls without a result.

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 
@@ -59,7 +58,8 @@ func prepareClone(ctx context.Context, r *run) (inventory.Change, error) {
 			return none, err
 		}
 	}
-	source.Pins = append(slices.Clone(source.Pins), snapshot.Pin{Operation: r.id.String(), Reason: "clone " + req.Name, Since: r.e.now()})
+	pin := snapshot.Pin{Operation: r.id.String(), Reason: "clone " + req.Name, Since: r.e.now()}
+	source.Pins = append(slices.Clone(source.Pins), pin)
 	return inventory.Change{Volumes: r.volumeChange(r.pend(r.vol)), Put: []snapshot.Snapshot{source}}, nil
 }
 
@@ -68,7 +68,8 @@ func (r *run) cloneable(req CloneRequest, source snapshot.Snapshot) error {
 	case r.b.able.Cloner == nil:
 		return driver.Errorf(driver.ErrUnsupported, "backend %q cannot clone", r.b.name)
 	case req.Size != 0 && req.Size < source.Size:
-		return driver.Errorf(driver.ErrInvalid, "a clone of %d bytes is smaller than snapshot %s of %d bytes", req.Size, source.ID, source.Size)
+		return driver.Errorf(driver.ErrInvalid,
+			"a clone of %d bytes is smaller than snapshot %s of %d bytes", req.Size, source.ID, source.Size)
 	case limit > 0 && req.Size > limit:
 		return driver.Errorf(driver.ErrInvalid, "size %d bytes; backend %q allows %d", req.Size, r.b.name, limit)
 	}
@@ -124,7 +125,7 @@ func doClone(ctx context.Context, r *run, at driver.Attempt) error {
 		return err
 	}
 	if v.ID == "" {
-		return &driver.Error{Class: driver.ErrIndeterminate, Op: "Clone", Err: errors.New("the driver answered without the volume's id")}
+		return badAnswer("Clone", "the driver answered without the volume's id")
 	}
 	r.d.Now = nowOf(v)
 	return nil

@@ -71,7 +71,9 @@ func doCreate(ctx context.Context, r *run, at driver.Attempt) error {
 	return err
 }
 
-func (r *run) takeSnapshot(ctx context.Context, token driver.Token, name string, labels map[string]string, at driver.Attempt) (*made, error) {
+func (r *run) takeSnapshot(
+	ctx context.Context, token driver.Token, name string, labels map[string]string, at driver.Attempt,
+) (*made, error) {
 	s, err := ask(ctx, r, "CreateSnapshot", func(ctx context.Context) (driver.Snapshot, error) {
 		return r.b.drv.CreateSnapshot(ctx, driver.CreateSnapshotRequest{
 			Volume: r.d.Native, Token: token, Name: fitted(name, r.desc.Limits), Labels: labels, Attempt: at,
@@ -81,7 +83,7 @@ func (r *run) takeSnapshot(ctx context.Context, token driver.Token, name string,
 		return nil, err
 	}
 	if s.Ref.Token != token || s.Ref.ID == "" {
-		return nil, &driver.Error{Class: driver.ErrIndeterminate, Op: "CreateSnapshot", Err: errors.New("the driver answered without the snapshot's id, or with another token")}
+		return nil, badAnswer("CreateSnapshot", "the driver answered without the snapshot's id, or with another token")
 	}
 	return madeOf(s), nil
 }

@@ -183,8 +183,11 @@ func (e *Engine) Idle(ctx context.Context) error {
 func (e *Engine) adopt(r *run) (*run, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.closing {
+	switch {
+	case e.closing:
 		return nil, errClosed()
+	case !e.started:
+		return nil, driver.Errorf(driver.ErrInvalid, "the engine was not started: call Start first")
 	}
 	if other, ok := e.runs[r.id]; ok {
 		return other, nil

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/storagesnap/storagesnap/driver"
 	"github.com/storagesnap/storagesnap/inventory"
@@ -83,11 +82,11 @@ func classified(err error) error {
 }
 
 // refused is the error of a request that was turned down before there was an operation.
-func refused(kind string, err error, next string, args ...any) error {
+func refused(kind string, err error, next string) error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
-	return &Error{Kind: kind, Err: classified(err), Next: fmt.Sprintf(next, args...)}
+	return &Error{Kind: kind, Err: classified(err), Next: next}
 }
 
 // journaled rebuilds the error of an operation from its journal.

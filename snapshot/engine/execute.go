@@ -161,6 +161,9 @@ func (r *run) stepFailed(ctx context.Context, err error, first bool) error {
 func (r *run) resolve(ctx context.Context, at driver.Attempt, cause error) error {
 	rec, st := &r.op.Steps[r.op.Cursor], r.kind.steps[r.op.Steps[r.op.Cursor].Name]
 	if cause == nil {
+		cause = r.cause
+	}
+	if r.cause = cause; cause == nil {
 		cause = driver.Errorf(driver.ErrUnavailable, "%s was interrupted before it reached the array", rec.Name)
 	}
 	done, err := st.find(ctx, r, at)
@@ -259,7 +262,8 @@ func (r *run) backOff(ctx context.Context, err error) error {
 // progress commits the journal alone.
 func (r *run) progress(ctx context.Context) error {
 	if err := r.commit(ctx, inventory.Change{}); err != nil {
-		r.e.log.ErrorContext(ctx, "journal cannot be written; the operation is left to recovery", "operation", r.id.String(), "error", err)
+		r.e.log.ErrorContext(ctx, "journal cannot be written; the operation is left to recovery",
+			"operation", r.id.String(), "error", err)
 		return errLost
 	}
 	return nil

@@ -100,7 +100,8 @@ func (e *Engine) next(op inventory.Operation) string {
 		if e.running(op.ID) != nil {
 			return "this process works on it" + back
 		}
-		return fmt.Sprintf("%q works on it, or did when it died: then it is taken up after %s%s", op.LeaseOwner, stamp(op.LeaseUntil), back)
+		return fmt.Sprintf("%q works on it, or did when it died: then it is taken up after %s%s",
+			op.LeaseOwner, stamp(op.LeaseUntil), back)
 	case inventory.Waiting:
 		if op.NextAt.IsZero() {
 			return "it waits for a person: " + op.Reason + back + "; until then the volume takes no other operation"
@@ -169,7 +170,8 @@ func (e *Engine) explainPending(ctx context.Context, vol inventory.Volume, x *Ex
 	}
 	op, err := e.inv.Operation(ctx, vol.Pending)
 	if errors.Is(err, inventory.ErrNotFound) {
-		x.Happened = append(x.Happened, fmt.Sprintf("the volume is marked busy by operation %s, which is not in the inventory", vol.Pending))
+		x.Happened = append(x.Happened,
+			fmt.Sprintf("the volume is marked busy by operation %s, which is not in the inventory", vol.Pending))
 		return nil
 	}
 	if err != nil {

@@ -52,6 +52,7 @@ func TestFaultMatrix(t *testing.T) {
 }
 
 func playFaults(t *testing.T, sc scene, call string, when drivertest.When, err error, times int) {
+	t.Helper()
 	w := newWorld(t, sc.settings)
 	st := stage{op: snapshot.NewID[inventory.OperationID]()}
 	sc.before(w, &st)

@@ -61,7 +61,11 @@ func (r *run) unknown(ctx context.Context, req ImportRequest) error {
 		if err != nil {
 			return classified(err)
 		}
-		return driver.Errorf(driver.ErrConflict, "volume %q of backend %q is in the inventory already, as %s", req.Native, req.Backend, v.ID)
+		if !v.DeletedAt.IsZero() {
+			continue // the id was another volume's, of which only the history is left
+		}
+		return driver.Errorf(driver.ErrConflict,
+			"volume %q of backend %q is in the inventory already, as %s", req.Native, req.Backend, v.ID)
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ type kind struct {
 	format int
 	decode func(args json.RawMessage) (Request, error)
 	// locate returns the volumes to lock while the operation runs. It reads only.
-	locate func(ctx context.Context, e *Engine, req Request) ([]snapshot.VolumeID, error)
+	locate locator
 	// prepare checks everything that can be checked before anything is touched, plans the steps and fills the detail; it
 	// returns the intent. It may be called again when the inventory changed meanwhile.
 	prepare func(ctx context.Context, r *run) (inventory.Change, error)
@@ -44,6 +44,9 @@ type kind struct {
 	// goBack: taken up after a crash before the pivot, the operation goes back instead of on.
 	goBack bool
 }
+
+// locator finds the volumes of a request.
+type locator func(ctx context.Context, e *Engine, req Request) ([]snapshot.VolumeID, error)
 
 // step is one call of a driver or host with its undo.
 type step struct {
@@ -80,7 +83,7 @@ func decodeAs[R Request](args json.RawMessage) (Request, error) {
 }
 
 // locateVolume locks the one volume that the request names.
-func locateVolume[R Request](volume func(R) snapshot.VolumeID) func(context.Context, *Engine, Request) ([]snapshot.VolumeID, error) {
+func locateVolume[R Request](volume func(R) snapshot.VolumeID) locator {
 	return func(_ context.Context, _ *Engine, req Request) ([]snapshot.VolumeID, error) {
 		return []snapshot.VolumeID{volume(req.(R))}, nil //nolint:forcetypeassert,errcheck // the kind's own request
 	}

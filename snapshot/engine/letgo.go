@@ -37,7 +37,9 @@ func doAttach(ctx context.Context, r *run, _ driver.Attempt) error {
 
 func doRevoke(ctx context.Context, r *run, at driver.Attempt) error {
 	record, err := ask(ctx, r, "Revoke", func(ctx context.Context) (driver.AccessRecord, error) {
-		return r.b.able.Access.Revoke(ctx, driver.RevokeRequest{Volume: r.d.Native, Token: r.d.AccessToken, Attempt: at, Notes: r.notesOf(stepRevoke)})
+		return r.b.able.Access.Revoke(ctx, driver.RevokeRequest{
+			Volume: r.d.Native, Token: r.d.AccessToken, Attempt: at, Notes: r.notesOf(stepRevoke),
+		})
 	})
 	if err != nil {
 		return err

@@ -353,3 +353,37 @@ func TestBudgets(t *testing.T) {
 	require.LessOrEqual(t, calls["Volume"], 1)
 	require.LessOrEqual(t, calls["Sessions"], 1)
 }
+
+func TestVerbReturnsWhenItsContextEndedAndTheArrayHangs(t *testing.T) {
+	w := newWorld(t, settings{opts: engine.Options{Grace: time.Millisecond}})
+	hanging, release := blocked(w)
+	defer release()
+	c, cancel := context.WithCancel(ctx(t))
+	go func() {
+		<-hanging
+		cancel()
+	}()
+	_, err := w.eng.Create(c, engine.CreateRequest{Volume: w.volume.ID, Name: "one"})
+	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorIs(t, err, driver.ErrIndeterminate)
+	var e *engine.Error
+	require.ErrorAs(t, err, &e)
+	require.NotEmpty(t, e.Next)
+	release()
+	_, err = w.eng.Wait(ctx(t), e.Operation)
+	require.NoError(t, err, "it was past its pivot, and is completed")
+	require.Equal(t, 1, w.tree().Len())
+}
+
+func TestNotStarted(t *testing.T) {
+	w := newWorld(t, settings{})
+	eng, err := engine.New(w.inv, engine.Options{})
+	require.NoError(t, err)
+	require.NoError(t, eng.AddBackend("array", w.array.Driver()))
+	_, err = eng.Create(ctx(t), engine.CreateRequest{Volume: w.volume.ID, Name: "one"})
+	require.ErrorIs(t, err, driver.ErrInvalid)
+	require.ErrorContains(t, err, "Start")
+	require.NoError(t, eng.Close(ctx(t)))
+	_, err = engine.New(nil, engine.Options{})
+	require.ErrorIs(t, err, driver.ErrInvalid)
+}

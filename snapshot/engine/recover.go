@@ -87,7 +87,7 @@ func (e *Engine) takeUp(ctx context.Context, op inventory.Operation, cancel bool
 		return err
 	}
 	e.log.InfoContext(ctx, "operation taken up", "operation", op.ID.String(), "kind", op.Kind, "state", string(op.State),
-		"left by", op.LeaseOwner, "undoing", op.Undoing, "cursor", op.Cursor)
+		"left_by", op.LeaseOwner, "undoing", op.Undoing, "cursor", op.Cursor)
 	e.wg.Go(func() { e.finish(r, r.goOn(e.base)) })
 	return nil
 }
@@ -130,10 +130,11 @@ func (r *run) goOn(ctx context.Context) error {
 		return r.park(ctx, err, true, "it goes on as soon as the backend and host can be reached")
 	}
 	if !r.op.Undoing && r.kind.goBack && r.mayTurnBack() {
-		if r.cause = driver.Errorf(driver.ErrUnavailable, "the process that worked on it ended before the effect"); r.cancelAsked.Load() {
-			r.cause = driver.Errorf(driver.ErrUnavailable, "cancelled: %w", context.Canceled)
+		cause := driver.Errorf(driver.ErrUnavailable, "the process that worked on it ended before the effect")
+		if r.cancelAsked.Load() {
+			cause = driver.Errorf(driver.ErrUnavailable, "cancelled: %w", context.Canceled)
 		}
-		if err := r.turnBack(ctx, r.cause); err != nil {
+		if err := r.turnBack(ctx, cause); err != nil {
 			return err
 		}
 	}

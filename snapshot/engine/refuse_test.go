@@ -41,6 +41,15 @@ func TestRefusals(t *testing.T) {
 		{"a name with an escape", engine.CreateRequest{Volume: vol, Name: "\x1b[31m"}, driver.ErrInvalid, "cannot be printed"},
 		{"a name that is not UTF-8", engine.CreateRequest{Volume: vol, Name: "a\xff"}, driver.ErrInvalid, "not UTF-8"},
 		{"a name with a space behind", engine.CreateRequest{Volume: vol, Name: "a "}, driver.ErrInvalid, "space"},
+		{
+			"a label without a key",
+			engine.CreateRequest{Volume: vol, Name: "x", Labels: map[string]string{"": "v"}}, driver.ErrInvalid, "no label",
+		},
+		{
+			"a label with an escape",
+			engine.CreateRequest{Volume: vol, Name: "x", Labels: map[string]string{"k": "\x00"}}, driver.ErrInvalid, "label k",
+		},
+		{"an odd owner", engine.CreateRequest{Volume: vol, Name: "x", Owner: "a\tb"}, driver.ErrInvalid, "owner"},
 		{"delete nothing", engine.DeleteRequest{}, driver.ErrInvalid, "no snapshot"},
 		{"delete an unknown snapshot", engine.DeleteRequest{Snapshot: strange}, driver.ErrNotFound, strange.String()},
 		{"revert to nothing", engine.RevertRequest{Volume: vol}, driver.ErrInvalid, "no snapshot"},
@@ -152,6 +161,9 @@ func TestRefusalsNameWhatStandsInTheWay(t *testing.T) {
 		require.ErrorContains(t, err, clone.ID.String())
 		w.tree()
 	})
+}
+
+func TestRefusalsByFacts(t *testing.T) {
 	t.Run("one snapshot too many", func(t *testing.T) {
 		w := newWorld(t, settings{limits: driver.Limits{SnapshotsPerVolume: 2}})
 		one := w.create("one")

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"strings"
 	"time"
 	"unicode"
@@ -157,7 +158,7 @@ func (r CreateRequest) validate() error {
 	if r.Volume.IsZero() {
 		return needs("volume")
 	}
-	return validName("name", r.Name)
+	return errors.Join(validName("name", r.Name), validLabels(r.Labels), validText("owner", r.Owner))
 }
 
 func (r DeleteRequest) validate() error {
@@ -174,7 +175,7 @@ func (r RevertRequest) validate() error {
 	case r.Snapshot.IsZero():
 		return needs("snapshot")
 	case r.KeepCurrent:
-		return validName("keep name", r.KeepName)
+		return errors.Join(validName("keep name", r.KeepName), validLabels(r.KeepLabels), r.AssertDetached.validate())
 	case r.KeepName != "" || len(r.KeepLabels) > 0:
 		return driver.Errorf(driver.ErrInvalid, "a keep name or labels without keep current")
 	}
@@ -188,7 +189,8 @@ func (r CloneRequest) validate() error {
 	case r.Size < 0:
 		return driver.Errorf(driver.ErrInvalid, "size %d bytes is negative", r.Size)
 	}
-	return validName("name", r.Name)
+	return errors.Join(validName("name", r.Name), validLabels(r.Labels),
+		validText("owner", r.Owner), validText("external id", r.ExternalID))
 }
 
 func (r ImportRequest) validate() error {
@@ -197,10 +199,9 @@ func (r ImportRequest) validate() error {
 		return needs("backend")
 	case r.Native == "":
 		return needs("native volume id")
-	case r.Name != "":
-		return validName("name", r.Name)
 	}
-	return nil
+	return errors.Join(validText("name", r.Name), validLabels(r.Labels),
+		validText("owner", r.Owner), validText("external id", r.ExternalID))
 }
 
 func (r ForgetRequest) validate() error {
@@ -233,19 +234,41 @@ func needs(what string) error {
 	return driver.Errorf(driver.ErrInvalid, "the request has no %s", what)
 }
 
+// validName is validText for what must not be empty.
 func validName(what, name string) error {
+	if name == "" {
+		return needs(what)
+	}
+	return validText(what, name)
+}
+
+// validText refuses what no array, database or terminal should meet.
+func validText(what, text string) error {
 	odd := func(r rune) bool { return !unicode.IsPrint(r) }
 	switch {
-	case name == "":
-		return needs(what)
-	case len(name) > NameLength:
-		return driver.Errorf(driver.ErrInvalid, "%s of %d bytes; the most is %d", what, len(name), NameLength)
-	case !utf8.ValidString(name):
-		return driver.Errorf(driver.ErrInvalid, "%s %+q is not UTF-8", what, name)
-	case strings.IndexFunc(name, odd) >= 0:
-		return driver.Errorf(driver.ErrInvalid, "%s %+q has a character that cannot be printed", what, name)
-	case strings.TrimSpace(name) != name:
-		return driver.Errorf(driver.ErrInvalid, "%s %q begins or ends with a space", what, name)
+	case len(text) > NameLength:
+		return driver.Errorf(driver.ErrInvalid, "%s of %d bytes; the most is %d", what, len(text), NameLength)
+	case !utf8.ValidString(text):
+		return driver.Errorf(driver.ErrInvalid, "%s %+q is not UTF-8", what, text)
+	case strings.IndexFunc(text, odd) >= 0:
+		return driver.Errorf(driver.ErrInvalid, "%s %+q has a character that cannot be printed", what, text)
+	case strings.TrimSpace(text) != text:
+		return driver.Errorf(driver.ErrInvalid, "%s %q begins or ends with a space", what, text)
+	}
+	return nil
+}
+
+// labelsMost is how many labels one object may have.
+const labelsMost = 64
+
+func validLabels(labels map[string]string) error {
+	if len(labels) > labelsMost {
+		return driver.Errorf(driver.ErrInvalid, "%d labels; the most is %d", len(labels), labelsMost)
+	}
+	for key, value := range labels {
+		if err := errors.Join(validName("label", key), validText("value of label "+key, value)); err != nil {
+			return err
+		}
 	}
 	return nil
 }

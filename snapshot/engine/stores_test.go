@@ -23,15 +23,17 @@ func stores() map[string]store {
 }
 
 func inMemory(t testing.TB) inventory.Inventory {
+	t.Helper()
 	inv := memory.New()
 	t.Cleanup(func() { require.NoError(t, inv.Close()) })
 	return inv
 }
 
 func inSQLite(t testing.TB) inventory.Inventory {
+	t.Helper()
 	path := filepath.Join(fastDir(t), "inventory.db")
 	require.NoError(t, os.WriteFile(path, emptySQLite(), 0o600))
-	inv, err := sqlite.Open(context.Background(), path, sqlite.Options{})
+	inv, err := sqlite.Open(t.Context(), path, sqlite.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, inv.Close()) })
 	return inv
@@ -40,7 +42,8 @@ func inSQLite(t testing.TB) inventory.Inventory {
 // fastDir is a folder in memory where there is one: thousands of inventories are made, and it is not power cuts that are
 // tested here.
 func fastDir(t testing.TB) string {
-	dir, err := os.MkdirTemp("/dev/shm", "storagesnap-test-")
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "storagesnap-test-") //nolint:usetesting // the point is where it is
 	if err != nil {
 		return t.TempDir()
 	}
@@ -49,8 +52,6 @@ func fastDir(t testing.TB) string {
 }
 
 // emptySQLite is an empty inventory's file, so that the schema is made once only.
-//
-//nolint:gochecknoglobals // made once for all tests
 var emptySQLite = sync.OnceValue(func() []byte {
 	dir, err := os.MkdirTemp("", "storagesnap-test-")
 	if err != nil {
@@ -65,7 +66,7 @@ var emptySQLite = sync.OnceValue(func() []byte {
 	if err := inv.Close(); err != nil { // which writes the journal back into the file
 		panic(err)
 	}
-	doc, err := os.ReadFile(path) //nolint:gosec // just made
+	doc, err := os.ReadFile(path)
 	if err != nil {
 		panic(err)
 	}

@@ -156,6 +156,8 @@ func TestDeleteVolumeAndItsSnapshots(t *testing.T) {
 				_, err := w.eng.Create(ctx(t), engine.CreateRequest{Volume: w.volume.ID, Name: "late"})
 				require.ErrorIs(t, err, driver.ErrNotFound)
 				require.NoError(t, w.eng.Delete(ctx(t), engine.DeleteRequest{Snapshot: two.ID}), "the history can be tidied")
+				require.Empty(t, w.now().Native, "the array may give the id to another volume")
+				require.Equal(t, []driver.VolumeID{w.volume.Native}, w.now().Former)
 				w.consistent()
 			}
 		})

@@ -79,8 +79,10 @@ func (r *run) cancel() {
 	r.mu.Lock()
 	saved := r.saved
 	r.mu.Unlock()
-	begun := saved.State != inventory.Queued
-	if begun && (saved.Undoing || saved.Cursor >= len(saved.Steps) || slices.Contains(r.kind.pivots, saved.Steps[saved.Cursor].Name)) {
+	final := func() bool {
+		return saved.Undoing || saved.Cursor >= len(saved.Steps) || slices.Contains(r.kind.pivots, saved.Steps[saved.Cursor].Name)
+	}
+	if saved.State != inventory.Queued && final() {
 		return // the call under way, if any, cannot be undone, or undoes
 	}
 	r.interrupt()

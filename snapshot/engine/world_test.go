@@ -215,7 +215,7 @@ func (w *world) context() context.Context {
 
 func ctx(t testing.TB) context.Context {
 	t.Helper()
-	c, cancel := context.WithTimeout(context.Background(), time.Minute)
+	c, cancel := context.WithTimeout(context.Background(), time.Minute) //nolint:usetesting // also used while a test cleans up
 	t.Cleanup(cancel)
 	return c
 }

@@ -1,0 +1,72 @@
+// Package engine takes, keeps and uses storage-side snapshots: it drives backends and hosts through the contracts of package
+// driver and keeps the hierarchy in an inventory, so that a crash at any moment leaves nothing half done.
+//
+//	eng, err := engine.New(inv, engine.Options{Owner: "replica-1"})
+//	err = eng.AddBackend("gold", drv)
+//	err = eng.Start(ctx) // takes up what a dead process has left
+//	vol, err := eng.Import(ctx, engine.ImportRequest{Backend: "gold", Native: "42"})
+//	snap, err := eng.Create(ctx, engine.CreateRequest{Volume: vol.ID, Name: "before the upgrade"})
+//	_, err = eng.Revert(ctx, engine.RevertRequest{Volume: vol.ID, Snapshot: snap.ID})
+//
+// # Words
+//
+//   - operation: one request while it is worked on, and after; it has a journal in the inventory
+//   - intent: the commit before which nothing was touched, and after which the operation is known to every process
+//   - step: one call of a driver or host, with its undo
+//   - pivot: the step that decides: before it an operation goes back when a step fails, after it only forward
+//   - outcome: the commit that makes the tree say what was done
+//   - fence: the proof, directly before a revert, that nobody writes
+//   - waiting: the operation keeps its volume, and is retried by itself or waits for a person
+//
+// # Operations
+//
+// Each kind is a list of steps; the pivot stands in capitals. The executor is the same for all.
+//
+//	kind           steps                                                                       undo
+//	create         intent, CREATESNAPSHOT, outcome                                             delete by token
+//	delete         intent, DELETESNAPSHOT, outcome                                             back to ready, if refused
+//	revert         intent, Detach, Revoke, [KeepCurrent], fence + REVERT, Volume, Grant,       delete what was kept, Grant,
+//	               Attach, outcome                                                             Attach
+//	clone          intent, Clone, [Grant, Introduce], OUTCOME                                  Withdraw, Revoke, Discard
+//	import         intent, records of the snapshots that are there, OUTCOME                    drop the records
+//	forget         OUTCOME                                                                     –
+//	delete-volume  intent, Detach, Revoke, [CondemnSnapshots, DELETESNAPSHOTS], DELETEVOLUME,  Grant, Attach
+//	               outcome
+//
+// Every token, and how a volume was attached, is durable before anything is touched. A call of unknown outcome is never
+// blindly sent again: it is looked up by its token, or repeated where its contract says that this is harmless.
+//
+// # Guarantees
+//
+// When a process dies at any moment, the next one (or another, once the lease has ended) brings each of its operations
+// to one of two ends: done, with the tree saying so, or not done, with nothing left at the array. A revert that was
+// interrupted before its pivot gives the volume back as it was; after it, it is completed and given back. What cannot be
+// brought to an end now, because an array is down or refuses, waits, and says why: [Engine.ExplainOperation].
+//
+// Two processes never work on one volume at once: the inventory's compare-and-swap is the lock, and a lease says for how
+// long. One window remains: a process that is stopped (a debugger, a paused virtual machine) between the check of its lease
+// and the sending of a call, and woken after another has taken over, sends that one call.
+//
+// # Errors
+//
+// Verbs return [*Error], which says operation, step and what to do next; its class is that of package driver:
+//
+//	ErrInvalid      the request is wrong, or asks for what cannot be
+//	ErrNotFound     no such volume, snapshot, backend, host, operation; or it is gone at the array
+//	ErrConflict     a name, id or operation id is taken; a backend is not the one it was
+//	ErrInUse        dependants, holds or users stand in the way; driver.BlockersOf names them
+//	ErrBusy         another operation waits on the volume
+//	ErrExhausted    a limit, which is named with what could go
+//	ErrUnsupported  the backend or host cannot do it
+//	ErrUnavailable  nothing was done, or it was undone; try again later
+//	ErrIndeterminate  it goes on without the caller: wait for the operation by its id
+//
+// A request that is refused before its intent leaves nothing, not even an operation. If State in the error is Waiting, the
+// operation keeps its volume and goes on by itself, or after [Engine.Retry].
+//
+// # Concurrency
+//
+// An Engine is safe for concurrent use. Requests for one volume are served in the order in which they came; those for
+// different volumes run at once, within each backend's number of calls. A verb whose context ends undoes what can be
+// undone before it returns; what is past its pivot is completed, and the verb returns its success.
+package engine
