@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"maps"
 
 	"github.com/storagesnap/storagesnap/driver"
@@ -100,7 +99,7 @@ func (r *run) lookUp(ctx context.Context, ref driver.SnapshotRef, at driver.Atte
 		return r.b.drv.Lookup(ctx, driver.LookupRequest{Snapshot: ref, Attempt: at})
 	})
 	switch {
-	case errors.Is(err, driver.ErrNotFound):
+	case driver.ClassOf(err) == driver.ErrNotFound:
 		return nil, nil //nolint:nilnil // absence is the answer
 	case err != nil:
 		return nil, err
@@ -126,7 +125,7 @@ func (r *run) discardSnapshot(ctx context.Context, token driver.Token, at driver
 
 // absentIsDone: where absence is the aim, what is not there is success.
 func absentIsDone(err error) error {
-	if errors.Is(err, driver.ErrNotFound) {
+	if driver.ClassOf(err) == driver.ErrNotFound {
 		return nil
 	}
 	return err

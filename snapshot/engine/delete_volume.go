@@ -182,7 +182,7 @@ func doDeleteVolume(ctx context.Context, r *run, at driver.Attempt) error {
 
 func findVolumeDeleted(ctx context.Context, r *run, _ driver.Attempt) (bool, error) {
 	_, err := ask(ctx, r, "Volume", func(ctx context.Context) (driver.Volume, error) { return r.b.drv.Volume(ctx, r.d.Native) })
-	if errors.Is(err, driver.ErrNotFound) {
+	if driver.ClassOf(err) == driver.ErrNotFound {
 		return true, nil
 	}
 	return false, err

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/storagesnap/storagesnap/driver"
 	"github.com/storagesnap/storagesnap/inventory"
@@ -35,10 +36,11 @@ func (e *Error) Error() string {
 	if e.State.Open() {
 		text += " (" + string(e.State) + ")"
 	}
-	if e.Step != "" {
+	cause := e.Err.Error()
+	if e.Step != "" && !strings.HasPrefix(cause, e.Step+": ") { // a step is mostly named after its call
 		text += ": " + e.Step
 	}
-	text += ": " + e.Err.Error()
+	text += ": " + cause
 	if e.Next != "" {
 		text += "; " + e.Next
 	}

@@ -17,6 +17,9 @@ var errParked = errors.New("the operation waits")
 // execute drives the operation from wherever its journal is until it has ended or waits. This is all of the executor:
 // forward step by step, at an error back or on as the pivot says, and one commit for each change of direction or step.
 func (r *run) execute(ctx context.Context) error {
+	if !r.op.State.Open() {
+		return nil // it was done at once
+	}
 	for !r.op.Undoing {
 		switch {
 		case r.cancelAsked.Load() && r.mayTurnBack():

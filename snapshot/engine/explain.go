@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,7 +63,7 @@ func (e *Engine) explainOperation(op inventory.Operation) Explanation {
 	for i, s := range op.Steps {
 		x.Happened = append(x.Happened, explainStep(op, i, s))
 	}
-	if op.Error != "" {
+	if op.Error != "" && !slices.ContainsFunc(op.Steps, func(s inventory.Step) bool { return s.Error == op.Error }) {
 		x.Happened = append(x.Happened, "error: "+op.Error)
 	}
 	x.Next = append(x.Next, e.next(op))

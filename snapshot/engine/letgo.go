@@ -123,7 +123,7 @@ func (r *run) unsafe(at driver.Attempt, err error) error {
 	if !at.Resume || errors.Is(err, errLost) {
 		return err
 	}
-	if r.desc.Facts.RevertChangesID && errors.Is(err, driver.ErrNotFound) {
+	if r.desc.Facts.RevertChangesID && driver.ClassOf(err) == driver.ErrNotFound {
 		return nil // the id that we knew is gone: the earlier attempt had its effect, and nobody can reach the old content
 	}
 	return &driver.Error{

@@ -352,6 +352,9 @@ func TestBudgets(t *testing.T) {
 	require.Equal(t, 7, commits, "intent, Revoke and its driver's note, Revert, Grant, Attach, outcome")
 	require.LessOrEqual(t, calls["Volume"], 1)
 	require.LessOrEqual(t, calls["Sessions"], 1)
+	commits, calls = count(func() { require.NoError(t, w.eng.Forget(ctx(t), engine.ForgetRequest{Volume: w.volume.ID})) })
+	require.Equal(t, 1, commits, "nothing is done at the array, so its intent is its outcome")
+	require.Empty(t, calls)
 }
 
 func TestVerbReturnsWhenItsContextEndedAndTheArrayHangs(t *testing.T) {

@@ -52,7 +52,8 @@ func (r *run) free(ctx context.Context, vol inventory.Volume) error {
 		return errElsewhere
 	}
 	b := driver.Blocker{Kind: "operation", ID: vol.Pending.String(), Name: other.Kind, Since: other.CreatedAt}
-	return driver.Blocked(driver.ErrBusy, []driver.Blocker{b}, "volume %s has an operation that waits: %s", vol.ID, other.Error)
+	return driver.Blocked(driver.ErrBusy, []driver.Blocker{b},
+		"volume %s has an operation that waits (%s); explain, retry or cancel that one first", vol.ID, other.Error)
 }
 
 // openBackend finds the backend and makes sure that it is up and the one that the name stands for.

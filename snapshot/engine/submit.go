@@ -240,9 +240,17 @@ func (r *run) begin(ctx context.Context) error {
 			return err
 		case r.enter == entryOwned && !r.owned(ctx):
 			return errLost
+		case r.enter == entryNew && r.taken(ctx):
+			return driver.Errorf(driver.ErrBusy, "operation %s was begun by another process in this moment; repeat the request", r.id)
 		}
 	}
 	return driver.Errorf(driver.ErrBusy, "the inventory keeps changing under the request")
+}
+
+// taken reports whether somebody else has made the operation that this run was about to make.
+func (r *run) taken(ctx context.Context) bool {
+	_, err := r.e.inv.Operation(ctx, r.id)
+	return err == nil
 }
 
 // atOnce commits an operation that touches nothing but the inventory: its intent is its outcome.
@@ -251,7 +259,12 @@ func (r *run) atOnce(ctx context.Context, change inventory.Change) error {
 	if err != nil {
 		return err
 	}
-	return r.commitEnd(ctx, change, inventory.Succeeded, res)
+	if err := r.commitEnd(ctx, change, inventory.Succeeded, res); err != nil {
+		r.op.State = inventory.Queued
+		return err
+	}
+	r.ended(ctx, inventory.Succeeded)
+	return nil
 }
 
 // finish tells whoever waits how the run ended, and frees its volumes.
