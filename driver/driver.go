@@ -55,7 +55,8 @@ type Driver interface {
 	// order; foreign ones too, with an empty or foreign Token, and those of volumes that are gone, if the array keeps
 	// them. It reads page by page while the caller ranges, stops when the caller does, and yields at most one error, last.
 	// A snapshot that exists during the whole listing is yielded exactly once; one that covers a container, under the
-	// volume that it was asked for. An unknown volume yields ErrNotFound.
+	// volume that it was asked for. An unknown volume yields ErrNotFound. A volume whose id a revert has changed is listed by
+	// its id now, with the snapshots from before the change too.
 	// Cost: one round trip per page.
 	Snapshots(ctx context.Context, req ListRequest) iter.Seq2[Snapshot, error]
 
@@ -189,7 +190,8 @@ type RevertResult struct {
 	Volume VolumeID
 	// Size in bytes: the volume's size at the time of the snapshot, if the array goes back to that.
 	Size int64
-	// Dropped are the snapshots that went with the revert, of our installation and foreign ones.
+	// Dropped are the snapshots that went with the revert, of our installation and foreign ones. A repeat need not know
+	// them any more; the engine then looks up which of MayDrop are left.
 	Dropped []SnapshotRef
 }
 

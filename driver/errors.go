@@ -32,7 +32,7 @@ type Error struct {
 
 // Blocker is one thing that stands in the way of a call: what a person must look at first.
 type Blocker struct {
-	// Kind is a word of the array or host: "clone", "session", "snapshot", "vm", "lock", "hold".
+	// Kind is a word of the array or host: "clone", "session", "snapshot", "vm", "process", "lock", "hold".
 	Kind string `json:"kind"`
 	// ID is its id at the array or host, and Name what people call it, if it has a name.
 	ID   string `json:"id"`

@@ -50,7 +50,8 @@ type Facts struct {
 	RevertUnit   Unit
 	LimitUnit    Unit
 
-	// RevertNeedsDetach: the array's revert is only right, or only possible, when no host has access.
+	// RevertNeedsDetach: the array's revert is only right, or only possible, when no host has access. It tells people why; the
+	// engine always takes access away first, where it can.
 	RevertNeedsDetach bool
 	// RevertFenced: the array itself refuses a revert (ErrInUse) while anything has the volume open, keeps it closed until
 	// the content is replaced, and applies one token at most once. Then the engine needs no fence of its own.

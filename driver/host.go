@@ -33,7 +33,7 @@ type Host interface {
 	Detach(ctx context.Context, a Attachment) error
 
 	// Attach brings back what a says, by path, reads the LUN anew and verifies that it is the disk with the identity and
-	// size that it should be: ErrConflict, with what was found, if it is not. A zero path is the one that it was attached by
+	// size of a.LUN: ErrConflict, with what was found, if it is not. A zero path is the one that it was attached by
 	// before, which a.State remembers. Repeatable; attached already is success.
 	// An Attachment that was not attached stays so; the call then only verifies what can be.
 	Attach(ctx context.Context, a Attachment, p Path) (Disk, error)

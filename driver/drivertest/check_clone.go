@@ -59,7 +59,8 @@ func cloneMakes(p *probe) {
 	p.check(c.ID != v, "the clone has the id of its source")
 	p.check(c.Token == req.Token, "the clone has token %q, want %q", c.Token, req.Token)
 	got := p.info(c.ID)
-	p.check(got.ID == c.ID && got.Size == c.Size && got.Serial == c.Serial, "Volume says %s, %d bytes, serial %s; Clone said %s, %d, %s",
+	p.check(got.ID == c.ID && got.Size == c.Size && got.Serial == c.Serial,
+		"Volume says %s, %d bytes, serial %s; Clone said %s, %d, %s",
 		got.ID, got.Size, got.Serial, c.ID, c.Size, c.Serial)
 	p.check(c.Serial != "" && c.Serial != p.info(v).Serial, "the clone's serial %q is no identity of its own", c.Serial)
 	if (c.Origin != driver.SnapshotRef{}) {

@@ -50,7 +50,8 @@ func cloneResume(p *probe) {
 	for _, d := range []driver.Driver{p.d, p.open()} {
 		v, err := d.Abilities().Cloner.Clone(p.ctx(), req)
 		p.ok(err, "Clone with Resume after it was done")
-		p.check(v.ID == first.ID && v.Size == first.Size && v.Serial == first.Serial, "Resume returned %s (%d bytes), the first call %s (%d bytes)",
+		p.check(v.ID == first.ID && v.Size == first.Size && v.Serial == first.Serial,
+			"Resume returned %s (%d bytes), the first call %s (%d bytes)",
 			v.ID, v.Size, first.ID, first.Size)
 	}
 	p.oneClone(req, first.ID, "after a Clone and two repetitions with Resume")
@@ -69,7 +70,8 @@ func cloneFind(p *probe) {
 	c := p.cloneAs(req)
 	found, err := p.open().Abilities().Cloner.FindClone(p.ctx(), driver.FindCloneRequest{Snapshot: s.Ref, Token: req.Token})
 	p.ok(err, "FindClone by another driver")
-	p.check(found.ID == c.ID && found.Token == req.Token, "FindClone returned %s with token %s, want %s with %s", found.ID, found.Token, c.ID, req.Token)
+	p.check(found.ID == c.ID && found.Token == req.Token, "FindClone returned %s with token %s, want %s with %s",
+		found.ID, found.Token, c.ID, req.Token)
 	p.noClone(p.cloneRequest(s), "of another token")
 }
 
@@ -151,7 +153,8 @@ func cloneCanceled(p *probe) {
 		if _, absent := p.findClone(req); errors.Is(absent, driver.ErrNotFound) {
 			p.check(err != nil, "Clone succeeded, but FindClone says that there is nothing")
 		} else {
-			p.check(driver.EffectOf(err) != driver.EffectNone, "Clone said that it had no effect (%v), but FindClone says %v", err, absent)
+			p.check(driver.EffectOf(err) != driver.EffectNone, "Clone said that it had no effect (%v), but FindClone says %v",
+				err, absent)
 		}
 		p.discard(req)
 		p.noClone(req, "after a clone that was given up and discarded")

@@ -82,7 +82,8 @@ func closeGoroutines(p *probe) {
 		p.ok(err, "Describe")
 		_, err = d.Volume(p.ctx(), v)
 		p.ok(err, "Volume")
-		for range d.Snapshots(p.ctx(), driver.ListRequest{Volume: v}) {
+		for _, err := range d.Snapshots(p.ctx(), driver.ListRequest{Volume: v}) {
+			p.ok(err, "Snapshots")
 			break
 		}
 		p.ok(d.Close(), "Close")

@@ -59,7 +59,8 @@ func concurrentVolumes(p *probe) {
 	p.ok(err, "CreateSnapshot of several volumes at once")
 	ids := map[driver.SnapshotRef]bool{}
 	for i, v := range volumes {
-		p.check(snaps[i].Ref.Volume == v && snaps[i].Ref.Token == tokens[i], "create %d returned %+v, want %s with %s", i, snaps[i].Ref, v, tokens[i])
+		p.check(snaps[i].Ref.Volume == v && snaps[i].Ref.Token == tokens[i], "create %d returned %+v, want %s with %s",
+			i, snaps[i].Ref, v, tokens[i])
 		ids[snaps[i].Ref] = true
 		p.lists(v, "after creates at once", snaps[i])
 	}

@@ -81,7 +81,8 @@ func createResume(p *probe) {
 		s, err := by.CreateSnapshot(p.ctx(), req)
 		p.ok(err, "CreateSnapshot with Resume")
 		p.check(s.Ref == first.Ref, "Resume returned %+v, the first call %+v", s.Ref, first.Ref)
-		p.check(s.CreatedAt.Equal(first.CreatedAt), "Resume returned CreatedAt %v, the first call %v", s.CreatedAt, first.CreatedAt)
+		p.check(s.CreatedAt.Equal(first.CreatedAt), "Resume returned CreatedAt %v, the first call %v",
+			s.CreatedAt, first.CreatedAt)
 	}
 	p.lists(v, "after a create and three repetitions with Resume", first)
 }
@@ -157,7 +158,8 @@ func createTimes(p *probe) {
 	for i, s := range snaps {
 		p.must(!s.CreatedAt.IsZero(), "snapshot %d has no CreatedAt", i+1)
 		if i > 0 && s.CreatedAt.Before(snaps[i-1].CreatedAt) {
-			p.Errorf("snapshot %d was made before snapshot %d by the array's times: %v, %v", i+1, i, s.CreatedAt, snaps[i-1].CreatedAt)
+			p.Errorf("snapshot %d was made before snapshot %d by the array's times: %v, %v",
+				i+1, i, s.CreatedAt, snaps[i-1].CreatedAt)
 		}
 	}
 }

@@ -45,10 +45,10 @@ func createCanceled(p *probe) {
 func (p *probe) converges(req driver.CreateSnapshotRequest, sent time.Time, outcome error) {
 	ref := driver.SnapshotRef{Volume: req.Volume, Token: req.Token}
 	found, err := p.d.Lookup(p.ctx(), driver.LookupRequest{Snapshot: ref, Attempt: again(sent)})
-	switch {
-	case err == nil:
-		p.check(driver.EffectOf(outcome) != driver.EffectNone, "the call said that it had no effect (%v), but snapshot %s exists", outcome, found.Ref.ID)
-	default:
+	if err == nil {
+		p.check(driver.EffectOf(outcome) != driver.EffectNone,
+			"the call said that it had no effect (%v), but snapshot %s exists", outcome, found.Ref.ID)
+	} else {
 		p.want(err, "Lookup after a create of unknown outcome", driver.ErrNotFound)
 		p.check(outcome != nil, "CreateSnapshot succeeded, but Lookup says the snapshot is not there")
 	}

@@ -44,7 +44,8 @@ func createEqualNames(p *probe) {
 func createOddNames(p *probe) {
 	v := p.volume()
 	names := []string{
-		"", " ", ".", "..", "-rf", "a/b\\c", `"quoted" 'twice'`, "50%_off*?", "<b>&amp;</b>", "; drop table x", "ümläut 日本 🦊", "$(id)`id`",
+		"", " ", ".", "..", "-rf", "a/b\\c", `"quoted" 'twice'`, "50%_off*?", "<b>&amp;</b>",
+		"; drop table x", "ümläut 日本 🦊", "$(id)`id`",
 	}
 	for _, name := range names {
 		name = p.cut(name)
@@ -78,9 +79,9 @@ func (p *probe) nameRoom() int {
 	case most == 0:
 		return 255
 	case p.facts.TokenInName:
-		return most - driver.TokenLength
+		return max(most-driver.TokenLength, 0)
 	}
-	return most
+	return max(most, 0)
 }
 
 func createLongName(p *probe) {

@@ -142,7 +142,8 @@ func deleteCanceled(p *probe) {
 		cancel()
 		if _, absent := p.lookup(s.Ref); absent != nil {
 			p.want(absent, "Lookup after a delete that was given up", driver.ErrNotFound)
-			p.check(driver.EffectOf(err) != driver.EffectNone, "the delete said that it had no effect (%v), but the snapshot is gone", err)
+			p.check(driver.EffectOf(err) != driver.EffectNone,
+				"the delete said that it had no effect (%v), but the snapshot is gone", err)
 		}
 		_, err = p.d.DeleteSnapshot(p.ctx(), driver.DeleteSnapshotRequest{Snapshot: s.Ref, Attempt: again(sent)})
 		p.ok(err, "DeleteSnapshot again")

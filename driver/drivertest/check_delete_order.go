@@ -1,6 +1,10 @@
 package drivertest
 
-import "github.com/storagesnap/storagesnap/driver"
+import (
+	"slices"
+
+	"github.com/storagesnap/storagesnap/driver"
+)
 
 func deleteOrderChecks() []check {
 	return []check{
@@ -78,9 +82,9 @@ func deleteContent(p *probe) {
 		p.delete(snaps[2].Ref)
 	}
 	p.holds(v, 5, "after a delete")
-	for i := len(left) - 1; i >= 0; i-- {
-		v = p.revert(v, snaps[left[i]-1]).Volume
-		p.holds(v, left[i], "after a delete and a revert to one that was left")
+	for _, state := range slices.Backward(left) {
+		v = p.revert(v, snaps[state-1]).Volume
+		p.holds(v, state, "after a delete and a revert to one that was left")
 	}
 }
 

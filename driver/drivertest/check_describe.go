@@ -53,7 +53,9 @@ func describeReopen(p *probe) {
 func describeSense(p *probe) {
 	f, l := p.facts, p.desc.Limits
 	p.check(f.Settle >= 0, "Facts.Settle is negative: %v", f.Settle)
-	for name, unit := range map[string]driver.Unit{"SnapshotUnit": f.SnapshotUnit, "RevertUnit": f.RevertUnit, "LimitUnit": f.LimitUnit} {
+	for name, unit := range map[string]driver.Unit{
+		"SnapshotUnit": f.SnapshotUnit, "RevertUnit": f.RevertUnit, "LimitUnit": f.LimitUnit,
+	} {
 		p.check(unit == driver.UnitVolume || unit == driver.UnitContainer, "Facts.%s has no meaning: %d", name, unit)
 	}
 	p.check(f.CloneDependence >= driver.CloneIndependent && f.CloneDependence <= driver.CloneDependent,

@@ -50,13 +50,16 @@ func (p *probe) provoke() map[string]error {
 	_, failures["Volume of an unknown id"] = p.d.Volume(p.ctx(), ghost)
 	_, failures["Volume with a canceled context"] = p.d.Volume(canceled, v)
 	_, failures["Describe with a canceled context"] = p.d.Describe(canceled)
-	_, failures["CreateSnapshot of an unknown volume"] = p.d.CreateSnapshot(p.ctx(), driver.CreateSnapshotRequest{Volume: ghost, Token: p.token()})
-	_, failures["CreateSnapshot with a canceled context"] = p.d.CreateSnapshot(canceled, driver.CreateSnapshotRequest{Volume: v, Token: p.token()})
-	_, failures["Lookup of an unknown token"] = p.lookup(driver.SnapshotRef{Volume: v, Token: p.token()})
+	absent := driver.SnapshotRef{Volume: v, Token: p.token()}
+	req := driver.CreateSnapshotRequest{Volume: ghost, Token: p.token()}
+	_, failures["CreateSnapshot of an unknown volume"] = p.d.CreateSnapshot(p.ctx(), req)
+	req = driver.CreateSnapshotRequest{Volume: v, Token: p.token()}
+	_, failures["CreateSnapshot with a canceled context"] = p.d.CreateSnapshot(canceled, req)
+	_, failures["Lookup of an unknown token"] = p.lookup(absent)
 	_, failures["DeleteSnapshot with a canceled context"] = p.d.DeleteSnapshot(canceled, driver.DeleteSnapshotRequest{
 		Snapshot: driver.SnapshotRef{Volume: v, Token: p.token()},
 	})
-	_, failures["Revert to an unknown snapshot"] = p.d.Revert(p.ctx(), p.unplanned(v, driver.SnapshotRef{Volume: v, Token: p.token()}))
+	_, failures["Revert to an unknown snapshot"] = p.d.Revert(p.ctx(), p.unplanned(v, absent))
 	for _, err := range p.d.Snapshots(p.ctx(), driver.ListRequest{Volume: ghost}) {
 		failures["Snapshots of an unknown volume"] = err
 	}

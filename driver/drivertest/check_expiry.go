@@ -57,7 +57,8 @@ func expirySet(p *probe) {
 	for range 2 {
 		p.setExpiry(s, at)
 		// Arrays keep hours or minutes, so the time is compared roughly.
-		p.check(!p.expires(s).Before(at.Add(-time.Hour)) && p.expires(s).Before(at.Add(2*time.Hour)), "Expires is %v, was set to %v", p.expires(s), at)
+		p.check(!p.expires(s).Before(at.Add(-time.Hour)) && p.expires(s).Before(at.Add(2*time.Hour)),
+			"Expires is %v, was set to %v", p.expires(s), at)
 	}
 	p.check(p.expires(other).IsZero(), "another snapshot's Expires is %v", p.expires(other))
 	err := p.can.Expiry.SetExpiry(p.ctx(), s.Ref, time.Time{})
@@ -75,7 +76,8 @@ func expiryAtCreation(p *probe) {
 	p.setExpiry(p.create(v), p.later()) // skips where it is unsupported
 	at := p.later()
 	s := p.createAs(driver.CreateSnapshotRequest{Volume: v, Token: p.token(), Expires: at})
-	p.check(!p.expires(s).IsZero() && !p.expires(s).Before(at.Add(-time.Hour)), "Expires is %v, was asked to be %v", p.expires(s), at)
+	p.check(!p.expires(s).IsZero() && !p.expires(s).Before(at.Add(-time.Hour)), "Expires is %v, was asked to be %v",
+		p.expires(s), at)
 }
 
 func expiryUnknown(p *probe) {

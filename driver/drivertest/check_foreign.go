@@ -1,6 +1,10 @@
 package drivertest
 
-import "github.com/storagesnap/storagesnap/driver"
+import (
+	"slices"
+
+	"github.com/storagesnap/storagesnap/driver"
+)
 
 func foreignChecks() []check {
 	return []check{
@@ -64,8 +68,8 @@ func foreignUntouched(p *probe) {
 	ref := p.foreign(v)
 	snaps := p.states(v, 3)
 	now := p.revert(v, snaps[1]).Volume
-	for i := len(snaps) - 1; i >= 0; i-- {
-		p.delete(snaps[i].Ref) // youngest first, for arrays where they depend on each other
+	for _, s := range slices.Backward(snaps) {
+		p.delete(s.Ref) // youngest first, for arrays where they depend on each other
 	}
 	got, err := p.lookup(ref)
 	p.ok(err, "Lookup of the foreign snapshot after creates, a revert and deletes of ours")

@@ -72,7 +72,8 @@ func (p *probe) groupAs(req driver.CreateGroupRequest) driver.Group {
 func groupCheck(p *probe) {
 	g := p.groups()
 	a, b := p.volume(), p.volume()
-	p.act("CheckGroup", []driver.VolumeID{a, b}, func(ctx context.Context) error { return g.CheckGroup(ctx, []driver.VolumeID{a, b}) })
+	both := []driver.VolumeID{a, b}
+	p.act("CheckGroup", both, func(ctx context.Context) error { return g.CheckGroup(ctx, both) })
 	p.lists(a, "after CheckGroup")
 	p.group(a, b)
 	if most := p.desc.Limits.GroupSize; most > 0 && most <= p.h.MaxLimitProbe {
@@ -121,7 +122,8 @@ func groupResume(p *probe) {
 	}
 	fresh := driver.CreateGroupRequest{Volumes: req.Volumes, Token: p.token(), Attempt: again(time.Now())}
 	g := p.groupAs(fresh)
-	p.check(g.ID != first.ID && len(g.Members) == 2, "Resume of a token that was never sent returned group %s of %d", g.ID, len(g.Members))
+	p.check(g.ID != first.ID && len(g.Members) == 2, "Resume of a token that was never sent returned group %s of %d",
+		g.ID, len(g.Members))
 }
 
 func groupLookup(p *probe) {
@@ -134,7 +136,8 @@ func groupLookup(p *probe) {
 	req, made := p.group(a, b)
 	found, err := look(req.Token)
 	p.ok(err, "LookupGroup")
-	p.check(found.ID == made.ID && len(found.Members) == 2, "LookupGroup returned %s of %d, want %s of 2", found.ID, len(found.Members), made.ID)
+	p.check(found.ID == made.ID && len(found.Members) == 2, "LookupGroup returned %s of %d, want %s of 2",
+		found.ID, len(found.Members), made.ID)
 	for _, m := range made.Members {
 		p.check(count(found.Members, m.Ref) == 1, "LookupGroup lacks %+v: %+v", m.Ref, refs(found.Members))
 	}

@@ -83,7 +83,8 @@ func shapeOf(v any) string {
 func attachmentsUnknown(p *hostProbe) {
 	t := p.lun()
 	a := p.attachment(t.LUN)
-	p.check(!a.Known && !a.Attached && a.Disk == "" && len(a.Holders) == 0, "the host knows a LUN that it has never seen: %+v", a)
+	p.check(!a.Known && !a.Attached && a.Disk == "" && len(a.Holders) == 0,
+		"the host knows a LUN that it has never seen: %+v", a)
 	p.check(a.LUN.Serial == t.LUN.Serial, "the Attachment is of LUN %q, want %q", a.LUN.Serial, t.LUN.Serial)
 }
 
@@ -93,11 +94,13 @@ func attachmentsOf(p *hostProbe) {
 	p.check(byDisk.Known && byDisk.Attached, "an introduced LUN has Known %t and Attached %t", byDisk.Known, byDisk.Attached)
 	p.check(byDisk.Disk == t.LUN.Disk, "Disk is %q, Introduce returned %q", byDisk.Disk, t.LUN.Disk)
 	p.check(byDisk.Size == t.LUN.Size, "Size is %d, the LUN has %d", byDisk.Size, t.LUN.Size)
-	p.check(byDisk.LUN.Serial == t.LUN.Serial && byDisk.LUN.Volume == t.LUN.Volume, "the Attachment is of %+v, want %+v", byDisk.LUN, t.LUN)
+	p.check(byDisk.LUN.Serial == t.LUN.Serial && byDisk.LUN.Volume == t.LUN.Volume, "the Attachment is of %+v, want %+v",
+		byDisk.LUN, t.LUN)
 	bySerial := t.LUN
 	bySerial.Disk = ""
 	a := p.attachment(bySerial)
-	p.check(a.Known && a.Disk == t.LUN.Disk, "found by its serial alone: Known %t, disk %q; want %q", a.Known, a.Disk, t.LUN.Disk)
+	p.check(a.Known && a.Disk == t.LUN.Disk, "found by its serial alone: Known %t, disk %q; want %q",
+		a.Known, a.Disk, t.LUN.Disk)
 }
 
 func attachmentsRead(p *hostProbe) {

@@ -148,7 +148,8 @@ func hostClasses(p *hostProbe) {
 	_, failures["Initiators"] = p.d.Initiators(ctx)
 	for what, err := range failures {
 		p.check(err == nil || classified(err), "%s with a canceled context: the error has no class: %v (%T)", what, err, err)
-		p.check(driver.ClassOf(err) != driver.ErrNotFound, "%s with a canceled context says ErrNotFound, which is a conclusion", what)
+		p.check(driver.ClassOf(err) != driver.ErrNotFound,
+			"%s with a canceled context says ErrNotFound, which is a conclusion", what)
 	}
 	if driver.EffectOf(failures["Introduce"]) == driver.EffectNone {
 		p.unknown(t.LUN, "after an Introduce with a canceled context that said it had no effect")

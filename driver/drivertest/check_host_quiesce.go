@@ -68,8 +68,10 @@ func quiesceAgain(p *hostProbe) {
 	for _, d := range []driver.Host{p.d, p.login()} {
 		res, err := d.Abilities().Quiescer.Quiesce(p.ctx(), req)
 		p.ok(err, "Quiesce again with the same token")
-		p.check(res.Consistent == first.Consistent, "Consistent was %t, is %t for the same token", first.Consistent, res.Consistent)
-		p.check(res.Until.Equal(first.Until), "Until was %v, is %v for the same token: a freeze must not grow", first.Until, res.Until)
+		p.check(res.Consistent == first.Consistent, "Consistent was %t, is %t for the same token",
+			first.Consistent, res.Consistent)
+		p.check(res.Until.Equal(first.Until), "Until was %v, is %v for the same token: a freeze must not grow",
+			first.Until, res.Until)
 	}
 	p.ok(p.can.Quiescer.Thaw(p.ctx(), req.Token), "Thaw")
 	if p.h.HostIO != nil {

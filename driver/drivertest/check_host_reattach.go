@@ -110,7 +110,8 @@ func attachSize(p *hostProbe) {
 	a.LUN.Size = grown.LUN.Size
 	p.attach(a, grown.Path)
 	p.attached(t.LUN, "after Attach with the new size")
-	p.check(p.attachment(t.LUN).Size == grown.LUN.Size, "the host believes %d bytes, the LUN has %d", p.attachment(t.LUN).Size, grown.LUN.Size)
+	p.check(p.attachment(t.LUN).Size == grown.LUN.Size, "the host believes %d bytes, the LUN has %d",
+		p.attachment(t.LUN).Size, grown.LUN.Size)
 }
 
 func attachNotAttached(p *hostProbe) {

@@ -2,7 +2,6 @@ package drivertest
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/storagesnap/storagesnap/driver"
 )
@@ -55,7 +54,7 @@ func hostNames(p *hostProbe) {
 func hostAbilities(p *hostProbe) {
 	want := fieldsSet(p.can, false)
 	for range 3 {
-		got := fieldsSet(p.d.Abilities(), false)
+		got := fieldsSet(p.raw.Abilities(), false)
 		p.check(got == want, "Abilities are %s, were %s", got, want)
 	}
 	got := fieldsSet(p.login().Abilities(), false)
@@ -77,7 +76,7 @@ func hostInitiators(p *hostProbe) {
 	}
 	first, second := read(p.d), read(p.login())
 	p.check(len(first) > 0, "the host has no initiators")
-	p.check(slices.Equal(first, second), "Initiators: %s, and %s by another login", strings.Join(first, ", "), strings.Join(second, ", "))
+	p.check(slices.Equal(first, second), "Initiators: %v, and %v by another login", first, second)
 }
 
 func hostImpact(p *hostProbe) {

@@ -72,7 +72,8 @@ func listBackend(p *probe) {
 	snaps := append(p.states(a, 2), p.states(b, 2)...)
 	all := p.list("")
 	for _, s := range snaps {
-		p.check(count(all, s.Ref) == 1, "snapshot %s of %s is in the backend's list %d times", s.Ref.ID, s.Ref.Volume, count(all, s.Ref))
+		p.check(count(all, s.Ref) == 1, "snapshot %s of %s is in the backend's list %d times",
+			s.Ref.ID, s.Ref.Volume, count(all, s.Ref))
 	}
 	p.delete(snaps[3].Ref)
 	p.check(count(p.list(""), snaps[3].Ref) == 0, "a deleted snapshot is in the backend's list")
@@ -93,7 +94,8 @@ func listAgrees(p *probe) {
 	for _, s := range p.list(v) {
 		got, err := p.lookup(s.Ref)
 		p.ok(err, "Lookup of a listed snapshot")
-		p.check(got.Ref == s.Ref && got.Size == s.Size && got.CreatedAt.Equal(s.CreatedAt) && got.Name == s.Name && got.Ready == s.Ready,
+		agree := got.Ref == s.Ref && got.Size == s.Size && got.CreatedAt.Equal(s.CreatedAt)
+		p.check(agree && got.Name == s.Name && got.Ready == s.Ready,
 			"Lookup and Snapshots disagree:\n  Lookup:    %+v\n  Snapshots: %+v", got, s)
 	}
 }
@@ -141,12 +143,14 @@ func listWhileChanging(p *probe) {
 	var churn sync.WaitGroup
 	var failure error
 	churn.Go(func() {
-		for failure == nil {
+		for range 100 {
 			select {
 			case <-stop:
 				return
 			default:
-				failure = p.makeAndDelete(moving)
+			}
+			if failure = p.makeAndDelete(moving); failure != nil {
+				return
 			}
 		}
 	})
@@ -154,7 +158,8 @@ func listWhileChanging(p *probe) {
 		for _, v := range []driver.VolumeID{"", stable} {
 			list := p.list(v)
 			for _, s := range snaps {
-				p.check(count(list, s.Ref) == 1, "snapshot %s is listed %d times while another volume changes", s.Ref.ID, count(list, s.Ref))
+				p.check(count(list, s.Ref) == 1, "snapshot %s is listed %d times while another volume changes",
+					s.Ref.ID, count(list, s.Ref))
 			}
 		}
 	}

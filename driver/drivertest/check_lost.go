@@ -62,7 +62,8 @@ func (p *probe) lose() {
 func (p *probe) lost(err error, what string) {
 	if err != nil {
 		p.want(err, what+" whose reply was lost", driver.ErrIndeterminate)
-		p.check(driver.EffectOf(err) == driver.EffectUnknown, "%s whose reply was lost says that the effect is %q", what, driver.EffectOf(err))
+		p.check(driver.EffectOf(err) == driver.EffectUnknown, "%s whose reply was lost says that the effect is %q",
+			what, driver.EffectOf(err))
 	}
 }
 
@@ -117,7 +118,8 @@ func lostRevert(p *probe) {
 	p.ok(err, "Revert with Resume after its reply was lost")
 	back(res.Volume)
 	p.check(p.info(res.Volume).Size == res.Size, "RevertResult says %d bytes, Volume says %d", res.Size, p.info(res.Volume).Size)
-	p.check((res.Volume != v) == p.facts.RevertChangesID, "the volume was %s, is %s; Facts.RevertChangesID is %t", v, res.Volume, p.facts.RevertChangesID)
+	p.check((res.Volume != v) == p.facts.RevertChangesID, "the volume was %s, is %s; Facts.RevertChangesID is %t",
+		v, res.Volume, p.facts.RevertChangesID)
 	p.holds(res.Volume, 1, "after the revert whose reply was lost")
 	p.there(snaps[0], "after the revert whose reply was lost")
 }
@@ -156,7 +158,8 @@ func lostGroup(p *probe) {
 	req.Attempt = again(sent)
 	same, err := g.CreateGroup(p.ctx(), req)
 	p.ok(err, "CreateGroup with Resume after its reply was lost")
-	p.check(same.ID == found.ID && len(same.Members) == 2, "Resume returned group %s of %d, LookupGroup %s", same.ID, len(same.Members), found.ID)
+	p.check(same.ID == found.ID && len(same.Members) == 2, "Resume returned group %s of %d, LookupGroup %s",
+		same.ID, len(same.Members), found.ID)
 	for _, m := range same.Members {
 		p.lists(m.Ref.Volume, "after the reply of CreateGroup was lost", m)
 	}
@@ -172,7 +175,8 @@ func lostRefused(p *probe) {
 	_, err := p.d.CreateSnapshot(p.ctx(), req)
 	if err != nil { // a driver may also have sent it again, since it had no effect
 		p.want(err, "CreateSnapshot that the array never saw", driver.ErrUnavailable, driver.ErrBusy)
-		p.check(driver.EffectOf(err) == driver.EffectNone, "CreateSnapshot that the array never saw says that the effect is %q", driver.EffectOf(err))
+		p.check(driver.EffectOf(err) == driver.EffectNone,
+			"CreateSnapshot that the array never saw says that the effect is %q", driver.EffectOf(err))
 		p.lists(v, "after a create that the array never saw", kept)
 	}
 	p.converges(req, sent, err)

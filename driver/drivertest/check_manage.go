@@ -2,6 +2,7 @@ package drivertest
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/storagesnap/storagesnap/driver"
@@ -36,7 +37,7 @@ func manageChecks() []check {
 		},
 		{
 			"volumes/shrink-is-refused",
-			"a smaller size cuts off data",
+			"a smaller size cuts off data that nobody can bring back",
 			manageShrink,
 		},
 		{
@@ -128,7 +129,8 @@ func manageList(p *probe) {
 	}
 	for _, want := range []driver.Volume{a, b} {
 		got := listed[want.ID]
-		p.check(got.Token == want.Token && got.Size == want.Size && got.Serial == want.Serial, "Volumes says %+v, CreateVolume said %+v", got, want)
+		p.check(got.Token == want.Token && got.Size == want.Size && got.Serial == want.Serial,
+			"Volumes says %+v, CreateVolume said %+v", got, want)
 	}
 	got, ok := listed[plain]
 	p.check(ok, "Volumes lacks volume %s, which the harness made", plain)
@@ -148,7 +150,8 @@ func manageGrow(p *probe) {
 	p.fill(v, 1)
 	before := p.info(v)
 	grown := p.grow(v)
-	p.check(p.info(v).Size == grown.Size && grown.Serial == before.Serial, "Volume says %+v, ResizeVolume said %+v", p.info(v), grown)
+	p.check(p.info(v).Size == grown.Size && grown.Serial == before.Serial, "Volume says %+v, ResizeVolume said %+v",
+		p.info(v), grown)
 	p.holds(v, 1, "after the volume grew")
 	if p.h.IO != nil {
 		p.zeros(v, before.Size, grown.Size, "the new part")
@@ -197,15 +200,15 @@ func manageDeleteHistory(p *probe) {
 	snaps := p.states(v.ID, 2)
 	p.deleteVolume(v.ID)
 	all := p.list("")
-	for i := len(snaps) - 1; i >= 0; i-- {
-		s := snaps[i]
+	for _, s := range slices.Backward(snaps) {
 		if p.facts.SnapshotsDieWithVolume {
 			p.gone(s.Ref, "after its volume's delete (Facts.SnapshotsDieWithVolume)")
 			p.check(count(all, s.Ref) == 0, "snapshot %s of a deleted volume is in the backend's list", s.Ref.ID)
 			continue
 		}
 		p.there(s, "after its volume's delete (no Facts.SnapshotsDieWithVolume)")
-		p.check(count(all, s.Ref) == 1, "snapshot %s of a deleted volume is in the backend's list %d times", s.Ref.ID, count(all, s.Ref))
+		p.check(count(all, s.Ref) == 1, "snapshot %s of a deleted volume is in the backend's list %d times",
+			s.Ref.ID, count(all, s.Ref))
 		p.delete(s.Ref)
 		p.gone(s.Ref, "after its delete")
 	}

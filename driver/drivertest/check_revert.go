@@ -99,7 +99,8 @@ func revertBranches(p *probe) {
 	v = p.revert(v, snaps[0]).Volume
 	p.fill(v, 7)
 	branch := p.create(v)
-	p.check(branch.Ref.Volume == v, "a snapshot of the reverted volume has Ref.Volume %s, the volume is %s", branch.Ref.Volume, v)
+	p.check(branch.Ref.Volume == v, "a snapshot of the reverted volume has Ref.Volume %s, the volume is %s",
+		branch.Ref.Volume, v)
 	p.fill(v, 8)
 	v = p.revert(v, branch).Volume
 	p.holds(v, 7, "after a revert to the snapshot on the branch")
@@ -118,11 +119,13 @@ func revertResult(p *probe) {
 	before := p.info(v)
 	snaps := p.states(v, 2)
 	res := p.revert(v, snaps[0])
-	p.check((res.Volume != v) == p.facts.RevertChangesID, "the volume was %s, is %s; Facts.RevertChangesID is %t", v, res.Volume, p.facts.RevertChangesID)
+	p.check((res.Volume != v) == p.facts.RevertChangesID, "the volume was %s, is %s; Facts.RevertChangesID is %t",
+		v, res.Volume, p.facts.RevertChangesID)
 	now := p.info(res.Volume)
 	p.check(now.Size == res.Size, "RevertResult says %d bytes, Volume says %d", res.Size, now.Size)
 	p.check(now.Size == before.Size, "the volume had %d bytes at every time, has %d after the revert", before.Size, now.Size)
-	p.check(p.facts.RevertChangesID || now.Serial == before.Serial, "Serial was %s, is %s although the id stayed", before.Serial, now.Serial)
+	p.check(p.facts.RevertChangesID || now.Serial == before.Serial, "Serial was %s, is %s although the id stayed",
+		before.Serial, now.Serial)
 	if res.Volume != v {
 		p.inconclusiveOrGone(v)
 	}
@@ -146,7 +149,8 @@ func revertGrown(p *probe) {
 	p.fillTo(v, 2, grown.Size)
 	p.fill(v, 2)
 	res := p.revert(v, s)
-	p.check(res.Size == before.Size || res.Size == grown.Size, "the volume had %d, then %d bytes; after the revert RevertResult says %d",
+	p.check(res.Size == before.Size || res.Size == grown.Size,
+		"the volume had %d, then %d bytes; after the revert RevertResult says %d",
 		before.Size, grown.Size, res.Size)
 	now := p.info(res.Volume)
 	p.check(now.Size == res.Size, "RevertResult says %d bytes, Volume says %d", res.Size, now.Size)

@@ -40,7 +40,8 @@ func revertKeeps(p *probe) {
 	}
 	all := p.list("")
 	for _, s := range snaps {
-		p.check(count(all, s.Ref) == 1, "after three reverts snapshot %s is in the backend's list %d times", s.Ref.ID, count(all, s.Ref))
+		p.check(count(all, s.Ref) == 1, "after three reverts snapshot %s is in the backend's list %d times",
+			s.Ref.ID, count(all, s.Ref))
 	}
 }
 

@@ -76,7 +76,8 @@ func revertOldRefs(p *probe) {
 	p.must(now != v, "Facts.RevertChangesID, but the id is still %s", v)
 	all := p.list("")
 	for _, s := range snaps {
-		p.check(count(all, s.Ref) == 1, "snapshot %s of the old id is in the backend's list %d times", s.Ref.ID, count(all, s.Ref))
+		p.check(count(all, s.Ref) == 1, "snapshot %s of the old id is in the backend's list %d times",
+			s.Ref.ID, count(all, s.Ref))
 		p.there(s, "after the id changed")
 		_, err := p.lookup(driver.SnapshotRef{Volume: v, Token: s.Ref.Token})
 		p.ok(err, "Lookup by the old id and token")
@@ -94,8 +95,10 @@ func revertNewRefs(p *probe) {
 	s := p.states(v, 1)[0]
 	now := p.revert(v, s).Volume
 	fresh := p.create(now)
-	p.check(fresh.Ref.Volume == now, "a snapshot of the reverted volume has Ref.Volume %s, the volume is %s", fresh.Ref.Volume, now)
-	p.check(count(p.list(now), fresh.Ref) == 1, "the new snapshot is in its volume's list %d times", count(p.list(now), fresh.Ref))
+	p.check(fresh.Ref.Volume == now, "a snapshot of the reverted volume has Ref.Volume %s, the volume is %s",
+		fresh.Ref.Volume, now)
+	p.check(count(p.list(now), fresh.Ref) == 1, "the new snapshot is in its volume's list %d times",
+		count(p.list(now), fresh.Ref))
 	p.fill(now, 5)
 	last := p.revert(now, fresh).Volume
 	p.holds(last, 1, "after a second revert")

@@ -43,7 +43,8 @@ func revertRefusalChecks() []check {
 
 func revertOpen(p *probe) {
 	p.need(p.h.HoldOpen != nil, "no Harness.HoldOpen")
-	p.need(p.facts.RevertFenced, "the array does not refuse a revert of an open volume (no Facts.RevertFenced): the engine holds the fence")
+	p.need(p.facts.RevertFenced,
+		"the array does not refuse a revert of an open volume (no Facts.RevertFenced): the engine holds the fence")
 	v := p.volume()
 	s := p.states(v, 1)[0]
 	p.openTo(v)

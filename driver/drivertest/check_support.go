@@ -29,6 +29,7 @@ func supportChecks() []check {
 
 // checkFindings judges two readings of a Checker's list.
 func checkFindings(t testing.TB, first, second []driver.Finding) {
+	t.Helper()
 	wellNamed := regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 	if len(first) == 0 {
 		t.Error("Check found nothing to say: not even that all is well")

@@ -1,6 +1,10 @@
 package drivertest
 
-import "github.com/storagesnap/storagesnap/driver"
+import (
+	"slices"
+
+	"github.com/storagesnap/storagesnap/driver"
+)
 
 func volumeChecks() []check {
 	return []check{
@@ -36,7 +40,8 @@ func volumeFacts(p *probe) {
 	p.check(a.Serial == second.Serial && a.Size == second.Size, "Volume read twice: %s of %d bytes, then %s of %d bytes",
 		a.Serial, a.Size, second.Serial, second.Size)
 	b := p.info(p.volume())
-	p.check(b.ID != a.ID && b.Serial != a.Serial, "two volumes share id or serial: %s/%s and %s/%s", a.ID, a.Serial, b.ID, b.Serial)
+	p.check(b.ID != a.ID && b.Serial != a.Serial, "two volumes share id or serial: %s/%s and %s/%s",
+		a.ID, a.Serial, b.ID, b.Serial)
 }
 
 func volumeUnknown(p *probe) {
@@ -52,34 +57,36 @@ func volumeCounts(p *probe) {
 	if before.SnapshotCount == -1 {
 		p.rec.remark("the array does not count snapshots")
 	} else {
-		p.check(after.SnapshotCount == before.SnapshotCount+2, "SnapshotCount was %d, is %d after 2 more", before.SnapshotCount, after.SnapshotCount)
+		p.check(after.SnapshotCount == before.SnapshotCount+2, "SnapshotCount was %d, is %d after 2 more",
+			before.SnapshotCount, after.SnapshotCount)
 	}
 	if before.SnapshotsLeft == -1 {
 		p.rec.remark("the array does not say how many are left")
 	} else {
-		p.check(after.SnapshotsLeft <= before.SnapshotsLeft-2, "SnapshotsLeft was %d, is %d after 2 more", before.SnapshotsLeft, after.SnapshotsLeft)
+		p.check(after.SnapshotsLeft <= before.SnapshotsLeft-2, "SnapshotsLeft was %d, is %d after 2 more",
+			before.SnapshotsLeft, after.SnapshotsLeft)
 	}
 	p.delete(snaps[1].Ref)
 	if p.facts.DeleteToTrash || before.SnapshotCount == -1 {
 		return // what is in the trash may count
 	}
 	last := p.info(v)
-	p.check(last.SnapshotCount == after.SnapshotCount-1, "SnapshotCount was %d, is %d after a delete", after.SnapshotCount, last.SnapshotCount)
+	p.check(last.SnapshotCount == after.SnapshotCount-1, "SnapshotCount was %d, is %d after a delete",
+		after.SnapshotCount, last.SnapshotCount)
 }
 
 func volumeSiblings(p *probe) {
 	shared := p.facts.SnapshotUnit == driver.UnitContainer || p.facts.RevertUnit == driver.UnitContainer
 	p.need(shared, "nothing is shared in a container")
-	a := p.info(p.volume())
-	p.check(a.Container != "", "Volume names no Container although units are containers")
-	for _, id := range a.Siblings {
-		p.check(id != a.ID, "volume %s is listed as its own sibling", a.ID)
-		b := p.info(id)
-		mutual := false
-		for _, back := range b.Siblings {
-			mutual = mutual || back == a.ID
+	for _, v := range []driver.VolumeID{p.volume(), p.volume()} {
+		a := p.info(v)
+		p.check(a.Container != "", "Volume names no Container although units are containers")
+		p.check(!slices.Contains(a.Siblings, v), "volume %s is listed as its own sibling", v)
+		for _, id := range a.Siblings {
+			b := p.info(id)
+			p.check(slices.Contains(b.Siblings, v) && b.Container == a.Container,
+				"%s has sibling %s, which has siblings %v in container %s, not %s",
+				v, id, b.Siblings, b.Container, a.Container)
 		}
-		p.check(mutual && b.Container == a.Container, "%s has sibling %s, which has siblings %v in container %s, not %s",
-			a.ID, id, b.Siblings, b.Container, a.Container)
 	}
 }

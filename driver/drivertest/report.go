@@ -11,15 +11,17 @@ import (
 
 // table prints the results as a person reads them: one line a check, then the counts.
 func table(results []result) string {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "check\tresult\tseconds\tnote")
+	lines := []string{"check\tresult\tseconds\tnote\n"}
 	counts := map[status]int{}
 	for _, r := range results {
 		counts[r.status]++
-		fmt.Fprintf(w, "%s\t%s\t%.3f\t%s\n", r.name, r.status, r.took.Seconds(), r.note)
+		lines = append(lines, fmt.Sprintf("%s\t%s\t%.3f\t%s\n", r.name, r.status, r.took.Seconds(), r.note))
 	}
-	_ = w.Flush() // a strings.Builder takes everything
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	// A strings.Builder takes everything.
+	_, _ = w.Write([]byte(strings.Join(lines, "")))
+	_ = w.Flush()
 	fmt.Fprintf(&b, "%d checks: %d %s, %d %s, %d %s, %d %s\n", len(results), counts[passed], passed,
 		counts[failed], failed, counts[skipped], skipped, counts[deviates], deviates)
 	return b.String()

@@ -15,7 +15,8 @@ type hostProbe struct {
 	claims
 
 	h     HostHarness
-	d     driver.Host
+	d     driver.Host // watched for what the checks of group "errors" judge
+	raw   driver.Host
 	desc  driver.HostDescription
 	can   driver.HostAbilities
 	suite *hostSuite
@@ -33,7 +34,8 @@ func newHostProbe(r *recorder, s *hostSuite) *hostProbe {
 	if s.h.Proxy != nil {
 		p.proxy = s.h.Proxy(p)
 	}
-	p.d = p.login()
+	p.raw = s.h.Open(p)
+	p.d = p.watch(p.raw)
 	p.can = p.d.Abilities()
 	desc, err := p.d.Describe(p.ctx())
 	p.ok(err, "Describe")
@@ -43,8 +45,11 @@ func newHostProbe(r *recorder, s *hostSuite) *hostProbe {
 }
 
 // login opens the host anew, as another process would.
-func (p *hostProbe) login() driver.Host {
-	d := driver.WrapHost(p.h.Open(p), func(ctx context.Context, call *driver.Call, next func(context.Context) error) error {
+func (p *hostProbe) login() driver.Host { return p.watch(p.h.Open(p)) }
+
+// watch observes the errors of a host and closes it when the check is over.
+func (p *hostProbe) watch(raw driver.Host) driver.Host {
+	d := driver.WrapHost(raw, func(ctx context.Context, call *driver.Call, next func(context.Context) error) error {
 		err := next(ctx)
 		p.suite.seen.note(ctx, call.Method, err, p.timeout)
 		return err

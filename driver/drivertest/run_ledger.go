@@ -46,8 +46,10 @@ func (l *ledger) sent(call *driver.Call, at time.Time) {
 func (l *ledger) returned(call *driver.Call, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if r, ok := call.Result.(driver.RevertResult); ok {
-		l.renamed(call.Request.(driver.RevertRequest).Volume, r.Volume) //nolint:forcetypeassert // the result says so
+	if req, ok := call.Request.(driver.RevertRequest); ok {
+		if res, ok := call.Result.(driver.RevertResult); ok {
+			l.renamed(req.Volume, res.Volume)
+		}
 	}
 	e := l.find(call.Request)
 	if e == nil {

@@ -53,7 +53,10 @@ func attempt(tb testing.TB, tr trial, limit time.Duration) result {
 	ended = ended && r.clean(limit)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	res := result{name: tr.name, status: passed, took: time.Since(began), note: r.note, messages: slices.Clone(r.messages), hung: !ended}
+	res := result{
+		name: tr.name, status: passed, took: time.Since(began), hung: !ended,
+		note: r.note, messages: slices.Clone(r.messages),
+	}
 	switch {
 	case r.failed:
 		res.status = failed

@@ -77,10 +77,10 @@ func (t *tree) checkLeftovers() driver.Finding {
 		if !e.IsDir() || err != nil || !free {
 			return true
 		}
-		count += t.countLeftovers(e.Name())
+		count += t.leftovers(e.Name())
 		return true
 	})
-	f.Detail = fmt.Sprintf("%d files of interrupted calls", count)
+	f.Detail = fmt.Sprintf("%d remains of interrupted calls", count)
 	switch {
 	case err != nil:
 		f.Status, f.Detail = driver.StatusFail, err.Error()
@@ -88,22 +88,6 @@ func (t *tree) checkLeftovers() driver.Finding {
 		f.Status, f.Hint = driver.StatusWarn, "they are removed by the next Describe; if they stay, see the log"
 	}
 	return f
-}
-
-func (t *tree) countLeftovers(name string) int {
-	v := &volume{tree: t, id: driver.VolumeID(name), dir: volumeDir(name)}
-	names := map[string]bool{}
-	_ = v.list(v.dir, func(e fs.DirEntry) bool { // a folder that has just gone has no leftovers
-		names[e.Name()] = true
-		return true
-	})
-	count := 0
-	for name := range names {
-		if v.leftover(name, names) || name == claimFile {
-			count++
-		}
-	}
-	return count
 }
 
 // checkNames counts what lies in the folder and cannot be a volume.

@@ -22,7 +22,7 @@ func TestContentAndHoles(t *testing.T) {
 
 func contentAndHoles(t *testing.T, config local.Config) {
 	t.Helper()
-	const size, data = 64 * mib, 2 * mib
+	const size, data = 16 * mib, 2 * mib
 	path := filepath.Join(config.Dir, "disk.raw")
 	writeImage(t, path, size, 1)
 	first := sum(t, path)
@@ -159,4 +159,39 @@ func TestNewVolumesAreNamedSafely(t *testing.T) {
 	} {
 		require.Equal(t, c.want, local.SafeName(c.name, 10+len(c.want)-min(10, len(c.want))), "%q", c.name)
 	}
+}
+
+// A clone that is finished needs its snapshot no more, not even to be found again.
+func TestFinishedCloneOfADeletedSnapshot(t *testing.T) {
+	dir := t.TempDir()
+	writeImage(t, filepath.Join(dir, "disk.raw"), mib, 1)
+	d := open(t, local.Config{Dir: dir})
+	s := take(t, d, disk)
+	req := driver.CloneRequest{Snapshot: s.Ref, Token: newToken(t), Name: "clone"}
+	first, err := d.Abilities().Cloner.Clone(within(t), req)
+	require.NoError(t, err)
+	_, err = d.DeleteSnapshot(within(t), driver.DeleteSnapshotRequest{Snapshot: s.Ref})
+	require.NoError(t, err)
+	req.Attempt = resume
+	again, err := d.Abilities().Cloner.Clone(within(t), req)
+	require.NoError(t, err)
+	require.Equal(t, first, again)
+	req.Token = newToken(t)
+	_, err = d.Abilities().Cloner.Clone(within(t), req)
+	require.ErrorIs(t, err, driver.ErrNotFound)
+}
+
+// A power failure in the middle of a delete can leave the record alone: that is no snapshot, and the next call removes it.
+func TestRecordWithoutContent(t *testing.T) {
+	dir := t.TempDir()
+	writeImage(t, filepath.Join(dir, "disk.raw"), mib, 1)
+	d := open(t, local.Config{Dir: dir})
+	s := take(t, d, disk)
+	require.NoError(t, os.Remove(snapshotFile(dir, s.Ref)))
+	_, err := lookup(t, d, s.Ref)
+	require.ErrorIs(t, err, driver.ErrNotFound)
+	require.Empty(t, tokens(t, d, disk))
+	other := take(t, d, disk)
+	tidy(t, dir)
+	require.Equal(t, []driver.Token{other.Ref.Token}, tokens(t, d, disk))
 }

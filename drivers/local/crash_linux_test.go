@@ -16,24 +16,35 @@ import (
 
 // A process that is killed before any change to the file system leaves a folder that the next process understands.
 func TestKilledAtEveryStep(t *testing.T) {
-	eachFileSystem(t, func(t *testing.T, dir string) {
-		for _, name := range slices.Sorted(maps.Keys(scenarios)) {
-			t.Run(name, func(t *testing.T) {
-				for n, killed := 1, true; killed; n++ {
-					config := local.Config{Dir: subfolder(t, dir)}
-					begin(t, name, config)
-					killed = start(t, order{Scenario: name, Config: config, KillAt: n}).end(t)
-					require.Less(t, n, 100, "the scenario does not end")
-					verify(t, name, config, killed)
-				}
-			})
-		}
-	})
+	if testing.Short() {
+		t.Skip("starts some two hundred processes")
+	}
+	for fs, place := range map[string]func(testing.TB) string{"copy": fastDir, "reflink": reflinkers["xfs"]} {
+		t.Run(fs, func(t *testing.T) { killedAtEveryStep(t, place(t)) })
+	}
+}
+
+func killedAtEveryStep(t *testing.T, dir string) {
+	t.Helper()
+	for _, name := range slices.Sorted(maps.Keys(scenarios)) {
+		t.Run(name, func(t *testing.T) {
+			for n, killed := 1, true; killed; n++ {
+				config := local.Config{Dir: subfolder(t, dir)}
+				begin(t, name, config)
+				killed = start(t, order{Scenario: name, Config: config, KillAt: n}).end(t)
+				require.Less(t, n, 100, "the scenario does not end")
+				verify(t, name, config, killed)
+			}
+		})
+	}
 }
 
 // A power failure at any step loses what was not synced. What a call has returned is durable, and what was interrupted is
 // all or nothing. XFS_IOC_GOINGDOWN without a log flush stands for the failure; ext4 knows it too.
 func TestPowerFailureAtEveryStep(t *testing.T) {
+	if testing.Short() {
+		t.Skip("mounts file systems some two hundred times")
+	}
 	for fs, mkfs := range map[string][]string{
 		"xfs":  {"mkfs.xfs", "-q", "-m", "reflink=1"},
 		"ext4": {"mkfs.ext4", "-q", "-E", "nodiscard"},

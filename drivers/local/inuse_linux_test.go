@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/storagesnap/storagesnap/driver"
 	"github.com/storagesnap/storagesnap/drivers/local"
@@ -80,6 +81,33 @@ func TestInUseByALoopDevice(t *testing.T) {
 		_, err = d.Revert(within(t), revert)
 		return err == nil
 	}, waitLimit, waitTick, "%v", err)
+}
+
+// Whoever releases a lock removes its file. A call that has opened the file just before must not take it for the lock.
+func TestRemovedLockIsNoLock(t *testing.T) {
+	dir := t.TempDir()
+	writeImage(t, filepath.Join(dir, "disk.raw"), mib, 1)
+	path := filepath.Join(dir, ".storagesnap", "locks", "disk.raw")
+	var other *os.File
+	d, err := local.OpenStepped(local.Config{Dir: dir}, driver.Env{}, func(op, _ string) error {
+		if op == "lock" && other == nil {
+			require.NoError(t, os.Remove(path))
+			var err error
+			other, err = os.Create(path)
+			require.NoError(t, err)
+			require.NoError(t, unix.Flock(int(other.Fd()), unix.LOCK_EX))
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	ctx, cancel := shortly(t)
+	defer cancel()
+	create := driver.CreateSnapshotRequest{Volume: disk, Token: newToken(t)}
+	_, err = d.CreateSnapshot(ctx, create)
+	require.ErrorIs(t, err, driver.ErrBusy)
+	require.NoError(t, other.Close())
+	_, err = d.CreateSnapshot(within(t), create)
+	require.NoError(t, err)
 }
 
 // A full copy of an image that somebody writes to would be of no instant at all.

@@ -71,7 +71,8 @@ type backend struct {
 	// id is the backend's id once Describe has read it; nil before. Later calls refuse a folder with another one.
 	id     atomic.Pointer[string]
 	closed atomic.Bool
-	// step, if not nil, is told of every change to the file system just before it is made, and can fail it. Tests crash here.
+	// step, if not nil, is told of every change to the file system and every lock just before it is made, and can fail it.
+	// Tests crash here.
 	step func(op, path string) error
 }
 

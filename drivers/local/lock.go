@@ -50,7 +50,9 @@ func (t *tree) tryLock(name string) (*lock, error) {
 		if err != nil {
 			return nil, err
 		}
-		err = flock(f, true)
+		if err = t.tell("lock", path); err == nil {
+			err = flock(f, true)
+		}
 		if err == nil && t.isFile(path, f) {
 			return &lock{t, f, path}, nil
 		}

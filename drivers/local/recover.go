@@ -140,7 +140,8 @@ func (t *tree) sameFile(a, b string) (bool, error) {
 // sweepAll sweeps every volume that nobody is changing. What fails is logged: it fails again where it matters.
 func (t *tree) sweepAll() {
 	err := t.list(volumesDir, func(e fs.DirEntry) bool {
-		if e.IsDir() && checkName(driver.VolumeID(e.Name())) == nil {
+		// Looking first, without the lock, keeps out of the way of those who are at work.
+		if e.IsDir() && checkName(driver.VolumeID(e.Name())) == nil && t.leftovers(e.Name()) > 0 {
 			t.sweepOne(e.Name())
 		}
 		return true
@@ -148,6 +149,26 @@ func (t *tree) sweepAll() {
 	if err != nil {
 		t.env.Log().Warn("cannot look for leftovers", slog.Any("error", err))
 	}
+}
+
+// leftovers counts what sweepOne would have to look at. An empty folder is one.
+func (t *tree) leftovers(name string) int {
+	v := &volume{tree: t, id: driver.VolumeID(name), dir: volumeDir(name)}
+	names := map[string]bool{}
+	_ = v.list(v.dir, func(e fs.DirEntry) bool { // what has just gone is not left
+		names[e.Name()] = true
+		return true
+	})
+	if len(names) == 0 {
+		return 1
+	}
+	count := 0
+	for name := range names {
+		if v.leftover(name, names) || name == claimFile || strings.HasSuffix(name, revertSuffix) {
+			count++
+		}
+	}
+	return count
 }
 
 func (t *tree) sweepOne(name string) {

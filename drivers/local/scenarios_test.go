@@ -39,6 +39,16 @@ type scenario struct {
 
 var resume = driver.Attempt{Resume: true}
 
+// scenarioNamed returns a scenario; one that repeats another is judged like it.
+func scenarioNamed(name string) scenario {
+	s := scenarios[name]
+	if s.again == nil {
+		like := scenarios[strings.TrimSuffix(name, " again")]
+		s.done, s.again = like.done, like.again
+	}
+	return s
+}
+
 var scenarios = map[string]scenario{
 	"describe": {
 		act: func(ctx context.Context, d driver.Driver) error { _, err := d.Describe(ctx); return err },
@@ -103,6 +113,13 @@ var scenarios = map[string]scenario{
 			}
 		},
 	},
+	// The repetition of a revert that died just before it took effect can itself be interrupted.
+	"revert again": {
+		act: func(ctx context.Context, d driver.Driver) error {
+			_, err := d.Revert(ctx, driver.RevertRequest{Volume: disk, Snapshot: base, Token: tokenRevert, Attempt: resume})
+			return err
+		},
+	},
 	"clone": {
 		act: func(ctx context.Context, d driver.Driver) error {
 			_, err := d.Abilities().Cloner.Clone(ctx, driver.CloneRequest{Snapshot: base, Token: tokenClone, Name: "copy.raw"})
@@ -125,6 +142,15 @@ var scenarios = map[string]scenario{
 			require.NoError(t, c.Discard(within(t), driver.DiscardRequest{Snapshot: base, Token: tokenClone}))
 			require.Equal(t, []string{".storagesnap", "disk.raw"}, names(t, dir))
 			require.Equal(t, []string{"disk.raw"}, names(t, filepath.Join(dir, ".storagesnap", "volumes")))
+		},
+	},
+	// The same for a clone that died just after it had appeared.
+	"clone again": {
+		act: func(ctx context.Context, d driver.Driver) error {
+			_, err := d.Abilities().Cloner.Clone(ctx, driver.CloneRequest{
+				Snapshot: base, Token: tokenClone, Name: "copy.raw", Attempt: resume,
+			})
+			return err
 		},
 	},
 	"volume": {
@@ -175,30 +201,54 @@ func begin(t *testing.T, name string, config local.Config) {
 		// The first Describe of a folder is the one that can go wrong.
 		require.NoError(t, os.Remove(filepath.Join(config.Dir, ".storagesnap", "backend.json")))
 	}
+	switch name {
+	case "revert again":
+		interrupt(t, "revert", config, "rename", string(disk))
+	case "clone again":
+		interrupt(t, "clone", config, "rename", ".storagesnap/volumes/copy.raw/volume.json")
+	}
+}
+
+// interrupt acts the scenario until that change; it and all later ones fail.
+func interrupt(t *testing.T, name string, config local.Config, op, path string) {
+	t.Helper()
+	dead := false
+	d, err := local.OpenStepped(config, driver.Env{}, func(o, p string) error {
+		if dead = dead || (o == op && p == path); dead {
+			return errors.New("dead")
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	require.Error(t, scenarios[name].act(within(t), d))
+	require.True(t, dead)
 }
 
 // verify opens the folder as the next process would and checks what an interrupted scenario has left.
 func verify(t *testing.T, name string, config local.Config, interrupted bool) {
 	t.Helper()
-	s := scenarios[name]
 	d := open(t, config)
 	tidy(t, config.Dir)
+	judge(t, name, config, d, interrupted)
+	tidy(t, config.Dir)
+}
+
+// judge is verify with a driver that need not have described, and so tidied, the folder.
+func judge(t *testing.T, name string, config local.Config, d driver.Driver, interrupted bool) {
+	t.Helper()
+	s := scenarioNamed(name)
 	if name != "delete" {
 		got, err := lookup(t, d, base)
 		require.NoError(t, err)
 		require.Equal(t, contentOf(1), sum(t, snapshotFile(config.Dir, got.Ref)))
 	}
-	if name != "delete volume" && name != "revert" {
-		require.Equal(t, contentOf(2), sum(t, filepath.Join(config.Dir, string(disk))))
-	}
-	if name == "revert" && !s.done(t, d, config.Dir) {
+	if name != "delete volume" && (!strings.HasPrefix(name, "revert") || !s.done(t, d, config.Dir)) {
 		require.Equal(t, contentOf(2), sum(t, filepath.Join(config.Dir, string(disk))))
 	}
 	if !interrupted {
 		require.True(t, s.done(t, d, config.Dir), "a call that has returned is seen by everybody")
 	}
 	s.again(t, d, config.Dir)
-	tidy(t, config.Dir)
 }
 
 // tidy checks that only finished things are in the state folders.

@@ -69,6 +69,7 @@ func (r *hostRig) open(testing.TB) driver.Host {
 }
 
 func (r *hostRig) target(t testing.TB, v driver.VolumeID) Target {
+	t.Helper()
 	path, err := r.b.Allow(v, r.hv.Initiators()...)
 	require.NoError(t, err)
 	lun, err := r.b.LUN(v)
@@ -77,6 +78,7 @@ func (r *hostRig) target(t testing.TB, v driver.VolumeID) Target {
 }
 
 func (r *hostRig) clone(t testing.TB, source Target) Target {
+	t.Helper()
 	ctx, d := t.Context(), r.b.Driver()
 	s, err := d.CreateSnapshot(ctx, driver.CreateSnapshotRequest{Volume: source.LUN.Volume, Token: rigToken(t)})
 	require.NoError(t, err)
@@ -86,6 +88,7 @@ func (r *hostRig) clone(t testing.TB, source Target) Target {
 }
 
 func rigToken(t testing.TB) driver.Token {
+	t.Helper()
 	token, err := driver.NewToken("suiterig")
 	require.NoError(t, err)
 	return token
@@ -96,7 +99,8 @@ type arrayIO struct {
 	v driver.VolumeID
 }
 
-func (f arrayIO) ReadAt(p []byte, off int64) (int, error)  { return len(p), f.b.ReadAt(f.v, p, off) }
+func (f arrayIO) ReadAt(p []byte, off int64) (int, error) { return len(p), f.b.ReadAt(f.v, p, off) }
+
 func (f arrayIO) WriteAt(p []byte, off int64) (int, error) { return len(p), f.b.WriteAt(f.v, p, off) }
 func (f arrayIO) Sync() error                              { return nil }
 func (f arrayIO) Close() error                             { return nil }
@@ -106,12 +110,14 @@ type hostIO struct {
 	disk driver.Disk
 }
 
-func (f hostIO) ReadAt(p []byte, off int64) (int, error)  { return len(p), f.h.ReadAt(f.disk, p, off) }
+func (f hostIO) ReadAt(p []byte, off int64) (int, error) { return len(p), f.h.ReadAt(f.disk, p, off) }
+
 func (f hostIO) WriteAt(p []byte, off int64) (int, error) { return len(p), f.h.WriteAt(f.disk, p, off) }
 func (f hostIO) Sync() error                              { return nil }
 func (f hostIO) Close() error                             { return nil }
 
 func evaluateHost(t testing.TB, h HostHarness, names ...string) []result {
+	t.Helper()
 	s := newHostSuite(t, h)
 	var results []result
 	for _, tr := range s.trials() {

@@ -20,10 +20,13 @@ type rig struct {
 	wrap func(driver.Driver) driver.Driver
 	// twin is the volume that gets a copy of whatever is written to the key.
 	twin map[driver.VolumeID]driver.VolumeID
+	// opened counts drivers; over is closed when the test is.
+	opened int
+	over   chan struct{}
 }
 
 func newRig(opts BackendOptions) *rig {
-	return &rig{b: NewBackend(opts), faults: NewFaults()}
+	return &rig{b: NewBackend(opts), faults: NewFaults(), over: make(chan struct{})}
 }
 
 func (r *rig) harness() Harness {
@@ -41,6 +44,7 @@ func (r *rig) harness() Harness {
 }
 
 func (r *rig) open(testing.TB) driver.Driver {
+	r.opened++
 	d := driver.Wrap(r.b.Driver(), r.faults.Hook())
 	if r.wrap != nil {
 		d = r.wrap(d)
@@ -107,6 +111,7 @@ func (f *rigIO) Close() error {
 
 // evaluate runs checks and returns their results instead of failing the test; no names means all.
 func evaluate(t testing.TB, h Harness, names ...string) []result {
+	t.Helper()
 	s := newSuite(t, h)
 	var results []result
 	for _, tr := range s.trials() {
