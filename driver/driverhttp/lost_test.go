@@ -60,12 +60,10 @@ func TestFailuresOnTheWire(t *testing.T) {
 		{
 			"half a header", answer("HTTP/1.1 200 OK\r\nContent-Le"),
 			driver.ErrIndeterminate, driver.ErrUnavailable, 1, attempts, 1, attempts,
-		},
-		{
+		}, {
 			"not HTTP at all", answer("SSH-2.0-OpenSSH_9.9\r\n"),
 			driver.ErrIndeterminate, driver.ErrUnavailable, 1, attempts, 1, attempts,
-		},
-		{
+		}, {
 			"too large, announced", answer("HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n"),
 			driver.ErrIndeterminate, driver.ErrInvalid, 1, 1, 1, 1,
 		},

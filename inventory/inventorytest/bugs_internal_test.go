@@ -355,7 +355,7 @@ func operationBugs() []bug {
 		{
 			name: "lists operations by id", caught: []string{"SeqGrows"},
 			plant: func(inner inventory.Inventory) inventory.Inventory {
-				return &mutant{Inventory: inner, operations: func(ctx context.Context, q inventory.OperationQuery) iter.Seq2[inventory.Operation, error] {
+				return &mutant{Inventory: inner, operations: func(ctx context.Context, q inventory.OperationQuery) operationRows {
 					return sorted(inner.Operations(ctx, q), func(a, b inventory.Operation) int {
 						return strings.Compare(a.ID.String(), b.ID.String())
 					})
@@ -365,7 +365,7 @@ func operationBugs() []bug {
 		{
 			name: "shows a commit behind one that was read", caught: []string{"FeedMissesNothing", "SharedFeed"},
 			plant: func(inner inventory.Inventory) inventory.Inventory {
-				return &mutant{Inventory: inner, operations: func(ctx context.Context, q inventory.OperationQuery) iter.Seq2[inventory.Operation, error] {
+				return &mutant{Inventory: inner, operations: func(ctx context.Context, q inventory.OperationQuery) operationRows {
 					return filtered(inner.Operations(ctx, q), func(o inventory.Operation) bool { return q.After == 0 || o.Seq%4 != 0 })
 				}}
 			},
@@ -373,7 +373,7 @@ func operationBugs() []bug {
 		{
 			name: "finds no expired lease", caught: []string{"LeaseExpiredQuery"},
 			plant: func(inner inventory.Inventory) inventory.Inventory {
-				return &mutant{Inventory: inner, operations: func(ctx context.Context, q inventory.OperationQuery) iter.Seq2[inventory.Operation, error] {
+				return &mutant{Inventory: inner, operations: func(ctx context.Context, q inventory.OperationQuery) operationRows {
 					return filtered(inner.Operations(ctx, q), func(o inventory.Operation) bool {
 						return !q.LeaseExpired || o.LeaseUntil.IsZero()
 					})

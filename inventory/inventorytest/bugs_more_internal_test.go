@@ -281,7 +281,7 @@ func rangeBugs() []bug {
 		{
 			name: "ignores the kind in queries", caught: []string{"OperationQueries"},
 			plant: func(inner inventory.Inventory) inventory.Inventory {
-				return &mutant{Inventory: inner, operations: func(ctx context.Context, q inventory.OperationQuery) iter.Seq2[inventory.Operation, error] {
+				return &mutant{Inventory: inner, operations: func(ctx context.Context, q inventory.OperationQuery) operationRows {
 					q.Kind = ""
 					return inner.Operations(ctx, q)
 				}}

@@ -111,9 +111,10 @@ func countingPuts(inner inventory.Inventory) inventory.Inventory {
 }
 
 type (
-	volumeRows   = iter.Seq2[inventory.Volume, error]
-	snapshotRows = iter.Seq2[snapshot.Snapshot, error]
-	recordRows   = iter.Seq2[inventory.Record, error]
+	volumeRows    = iter.Seq2[inventory.Volume, error]
+	snapshotRows  = iter.Seq2[snapshot.Snapshot, error]
+	operationRows = iter.Seq2[inventory.Operation, error]
+	recordRows    = iter.Seq2[inventory.Record, error]
 )
 
 func queryBugs() []bug {
@@ -186,6 +187,14 @@ func listingBugs() []bug {
 			name: "goes on by offset", caught: []string{"ChangesDuringTheListing"}, plant: pagingByOffset,
 		},
 		{
+			name: "lists operations again that move to the end", caught: []string{"OperationsListingEnds"},
+			plant: func(inner inventory.Inventory) inventory.Inventory {
+				return &mutant{Inventory: inner, operations: func(ctx context.Context, q inventory.OperationQuery) operationRows {
+					return chasing(ctx, inner, q)
+				}}
+			},
+		},
+		{
 			name: "refuses changes while somebody lists", caught: []string{"AnyMethodInsideTheLoop", "ChangesDuringTheListing"},
 			plant: busyWhileListing,
 		},
@@ -228,6 +237,22 @@ func pagingByOffset(inner inventory.Inventory) inventory.Inventory {
 			}
 		}
 	}}
+}
+
+// chasing reads page by page, up to whatever the end is by then.
+func chasing(ctx context.Context, inner inventory.Inventory, q inventory.OperationQuery) operationRows {
+	return func(yield func(inventory.Operation, error) bool) {
+		for more := true; more; {
+			more = false
+			page := q
+			page.Limit = 50
+			for o, err := range inner.Operations(ctx, page) {
+				if q.After, more = o.Seq, true; !yield(o, err) {
+					return
+				}
+			}
+		}
+	}
 }
 
 func busyWhileListing(inner inventory.Inventory) inventory.Inventory {

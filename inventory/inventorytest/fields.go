@@ -68,7 +68,9 @@ func snapshotFields(s *scene) {
 	a, b := filled[snapshot.Snapshot](1), filled[snapshot.Snapshot](2)
 	v := s.volumes(1)[0]
 	a.Volume, b.Volume, b.ID = v.ID, v.ID, a.ID
-	bare := snapshot.Snapshot{ID: a.ID, Volume: v.ID, State: snapshot.Creating}
+	bare := snapshot.Snapshot{
+		ID: a.ID, Volume: v.ID, State: snapshot.Creating, Lineage: snapshot.Recorded, Consistency: snapshot.CrashConsistent,
+	}
 	for i, r := range []snapshot.Snapshot{a, b, bare, a} {
 		r.Version = int64(i)
 		s.commit(put(r))

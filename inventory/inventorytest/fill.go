@@ -24,7 +24,7 @@ func filled[R any](seed int) R {
 	return r
 }
 
-// choices are the values of types that do not take any value.
+// choice returns a value for types that do not take any value, else nil.
 func (f *filler) choice(t reflect.Type) any {
 	switch t {
 	case reflect.TypeFor[time.Time]():

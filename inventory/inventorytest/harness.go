@@ -33,6 +33,7 @@ type Harness struct {
 
 // T is what a check needs of *testing.T, so that a test of the suite can watch it fail.
 type T interface {
+	// These are as in package testing.
 	Helper()
 	Errorf(format string, args ...any)
 	FailNow()

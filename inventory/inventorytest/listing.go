@@ -30,6 +30,10 @@ func listingChecks() []check {
 			why: "an audit runs for minutes while others work: a row that is there all the time must appear, and once",
 		},
 		{
+			name: "OperationsListingEnds", run: operationsListingEnds,
+			why: "recovery commits each operation that it lists, which puts it behind all others: it must not meet it again",
+		},
+		{
 			name: "NegativePage", run: negativePage,
 			why: "a page computed wrongly must fail, not show everything",
 		},
@@ -133,7 +137,7 @@ func changesDuringTheListing(s *scene) {
 	for r, err := range s.inv.Snapshots(s.Context(), inventory.SnapshotQuery{Volume: v.ID}) {
 		require.NoError(s, err)
 		seen[r.ID]++
-		if at%40 == 0 {
+		if at < manyRows && at%40 == 0 {
 			// One that was seen, one that may be near, one that is far; and new ones at the end.
 			for _, victim := range []int{at, (at + 3) % manyRows, (at + manyRows/2 + 1) % manyRows} {
 				if id := ids[victim]; !dropped[id] {
@@ -152,6 +156,24 @@ func changesDuringTheListing(s *scene) {
 			require.Equal(s, 1, seen[id], "a row that was there all the time appears")
 		}
 	}
+}
+
+// operationsListingEnds commits every operation that it meets, as recovery does.
+func operationsListingEnds(s *scene) {
+	const n = 200
+	for range n {
+		s.commit(begin(s.newOperation()))
+	}
+	rows, seen := 0, map[inventory.OperationID]bool{}
+	for o, err := range s.inv.Operations(s.Context(), inventory.OperationQuery{Open: true}) {
+		require.NoError(s, err)
+		require.False(s, seen[o.ID], "operation %d of %d appears again after it was committed", len(seen), n)
+		seen[o.ID] = true
+		o.Attempts++
+		s.commit(advance(o))
+		rows++
+	}
+	require.Equal(s, n, rows)
 }
 
 func negativePage(s *scene) {

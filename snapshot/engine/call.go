@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/storagesnap/storagesnap/driver"
@@ -84,7 +85,7 @@ func (e *Engine) heartbeatLoop() {
 			}
 			if err := r.renew(e.base); err != nil && left < e.opts.LeaseTTL/6 {
 				e.log.Error("lease lost; the call under way is interrupted", "operation", r.id.String(), "error", err)
-				r.interrupt()
+				interrupt(&r.endCall)
 			}
 		}
 	}
@@ -101,9 +102,9 @@ func (e *Engine) allRuns() []*run {
 }
 
 // interrupt ends the context of the call under way, if there is one.
-func (r *run) interrupt() {
-	if cancel := r.cancelCall.Load(); cancel != nil {
-		(*cancel)()
+func interrupt(call *atomic.Pointer[context.CancelFunc]) {
+	if end := call.Load(); end != nil {
+		(*end)()
 	}
 }
 

@@ -123,6 +123,17 @@ func revertScenes(before func(*world, *stage)) []scene {
 		base.after(w, s, done)
 		require.Equal(w.t, map[bool]int{false: 2, true: 3}[done], w.tree().Len())
 	}
+	drop := base
+	drop.act = func(w *world, s *stage) error {
+		_, err := w.eng.Revert(w.context(), engine.RevertRequest{
+			Common: s.common(), Volume: w.volume.ID, Snapshot: s.one.ID, DropYounger: true,
+		})
+		return err
+	}
+	drop.after = func(w *world, s *stage, done bool) {
+		base.after(w, s, done)
+		require.Equal(w.t, map[bool]int{false: 2, true: 1}[done], w.tree().Len())
+	}
 	var all []scene
 	for _, v := range []struct {
 		name string
@@ -135,6 +146,7 @@ func revertScenes(before func(*world, *stage)) []scene {
 		{"revert, fenced by the array", settings{without: []string{"Access"}, facts: driver.Facts{RevertFenced: true}}, base},
 		{"revert, keep current", settings{host: true}, keep},
 		{"revert, changed id", settings{facts: driver.Facts{RevertChangesID: true}}, base},
+		{"revert, drops younger", settings{facts: driver.Facts{RevertDropsYounger: true}}, drop},
 		{"revert, changed id and host", settings{host: true, facts: driver.Facts{RevertChangesID: true}}, base},
 	} {
 		v.of.name, v.of.settings = v.name, v.s

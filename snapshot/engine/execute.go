@@ -90,12 +90,16 @@ func (r *run) forward(ctx context.Context) error {
 	return r.stepFailed(ctx, err, first)
 }
 
-// call lets an interruption reach the call under way.
+// call lets a lost lease end the call under way, and a cancellation if the call can be undone.
 func (r *run) call(ctx context.Context, f func(context.Context) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	r.cancelCall.Store(&cancel)
-	defer r.cancelCall.Store(nil)
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	r.endCall.Store(&end)
+	defer r.endCall.Store(nil)
+	if !r.op.Undoing && r.op.Cursor < r.pivot() {
+		r.endUndoable.Store(&end)
+		defer r.endUndoable.Store(nil)
+	}
 	return f(ctx)
 }
 
@@ -138,13 +142,13 @@ func (r *run) stepFailed(ctx context.Context, err error, first bool) error {
 	i, p := r.op.Cursor, r.pivot()
 	rec, st := &r.op.Steps[i], r.kind.steps[r.op.Steps[i].Name]
 	untouched := first && driver.EffectOf(err) == driver.EffectNone
-	again := driver.ClassOf(err).Transient() && r.tries < r.e.opts.Attempts && !r.cancelAsked.Load()
+	again := driver.ClassOf(err).Transient() && r.tries < r.e.opts.Attempts
 	r.event(inventory.Running, rec.Name, err)
 	switch {
 	case untouched && i <= p:
 		rec.State = inventory.StepPlanned // nothing to take back
 		return r.turnBack(ctx, err)
-	case i < p && again:
+	case i < p && again && !r.cancelAsked.Load():
 		return r.backOff(ctx, err)
 	case i < p:
 		return r.turnBack(ctx, err)
@@ -274,9 +278,14 @@ func (r *run) progress(ctx context.Context) error {
 
 // park lets the operation wait, for time or for a person. It keeps its volume, and no process owns it.
 func (r *run) park(ctx context.Context, cause error, retry bool, next string) error {
-	r.cause = cause
 	r.op.State = inventory.Waiting
-	r.op.Error, r.op.ErrorClass, r.op.Reason = cause.Error(), driver.ClassOf(cause), next
+	r.op.Reason = next
+	if r.op.Undoing { // the error stays the one that turned it back
+		r.op.Reason = cause.Error() + "; " + next
+	} else {
+		r.cause = cause
+		r.op.Error, r.op.ErrorClass = cause.Error(), driver.ClassOf(cause)
+	}
 	r.op.NextAt = time.Time{}
 	if retry {
 		r.op.NextAt = r.e.now().Add(min(r.e.opts.BackOff<<min(r.op.Attempts+r.e.opts.Attempts, 16), r.e.opts.MaxBackOff))

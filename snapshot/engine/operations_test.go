@@ -270,7 +270,8 @@ func TestWaitingOperationCanBeCancelledBeforeThePivot(t *testing.T) {
 	op, err := w.eng.Submit(ctx(t), engine.CloneRequest{Snapshot: one.ID, Name: "copy"})
 	require.NoError(t, err)
 	_, err = w.eng.Wait(ctx(t), op.ID)
-	require.ErrorIs(t, err, driver.ErrUnavailable)
+	require.ErrorIs(t, err, driver.ErrIndeterminate, "what turned it back")
+	require.ErrorContains(t, err, "down", "what keeps it from going back")
 	stored, err := w.inv.Operation(ctx(t), op.ID)
 	require.NoError(t, err)
 	require.Equal(t, inventory.Waiting, stored.State)
@@ -389,4 +390,23 @@ func TestNotStarted(t *testing.T) {
 	require.NoError(t, eng.Close(ctx(t)))
 	_, err = engine.New(nil, engine.Options{})
 	require.ErrorIs(t, err, driver.ErrInvalid)
+}
+
+// TestUndoIsNotOverWhenSomethingIsMissing: where absence is not the aim, "not found" does not end an undo.
+func TestUndoIsNotOverWhenSomethingIsMissing(t *testing.T) {
+	w := newWorld(t, settings{host: true})
+	one := w.create("one")
+	w.faults.Add(
+		drivertest.Fault{Method: "Revert", Call: 1, When: drivertest.Before, Err: driver.Errorf(driver.ErrPermission, "no")},
+		drivertest.Fault{Method: "Attach", Call: 1, When: drivertest.Before, Err: driver.Errorf(driver.ErrNotFound, "no such disk")},
+	)
+	_, err := w.eng.Revert(ctx(t), engine.RevertRequest{Volume: w.volume.ID, Snapshot: one.ID})
+	var e *engine.Error
+	require.ErrorAs(t, err, &e)
+	require.Equal(t, inventory.Waiting, e.State, "the volume is not attached again, so somebody has to look")
+	require.NoError(t, w.eng.Retry(ctx(t), e.Operation))
+	_, err = w.eng.Wait(ctx(t), e.Operation)
+	require.ErrorIs(t, err, driver.ErrPermission, "it fails with what turned it back")
+	require.Positive(t, w.host.Attached(w.now().Disk))
+	w.tree()
 }

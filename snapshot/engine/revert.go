@@ -176,10 +176,26 @@ func doRevert(ctx context.Context, r *run, at driver.Attempt) error {
 		return err
 	}
 	r.d.Now = &volumeNow{Native: res.Volume, Serial: r.vol.Serial, Size: res.Size, Name: r.vol.Name, Container: r.vol.Container}
-	if len(res.Dropped) > 0 {
-		r.d.Dropped = res.Dropped
+	r.d.Dropped = res.Dropped
+	if at.Resume {
+		r.d.Dropped, err = r.gone(ctx, r.d.MayDrop)
 	}
-	return nil
+	return err
+}
+
+// gone returns those of the snapshots that the array has no more: a repeated revert need not know what the first dropped.
+func (r *run) gone(ctx context.Context, refs []driver.SnapshotRef) ([]driver.SnapshotRef, error) {
+	var gone []driver.SnapshotRef
+	for _, ref := range refs {
+		m, err := r.lookUp(ctx, ref, driver.Attempt{})
+		if err != nil {
+			return nil, err
+		}
+		if m == nil {
+			gone = append(gone, ref)
+		}
+	}
+	return gone, nil
 }
 
 func doReread(ctx context.Context, r *run, _ driver.Attempt) error {

@@ -53,7 +53,9 @@ type run struct {
 	cause error
 
 	cancelAsked atomic.Bool
-	cancelCall  atomic.Pointer[context.CancelFunc]
+	// endCall ends the context of the call under way; endUndoable only if the call can be undone.
+	endCall     atomic.Pointer[context.CancelFunc]
+	endUndoable atomic.Pointer[context.CancelFunc]
 	locked      []snapshot.VolumeID
 	begun       chan struct{} // closed once it is durable, or refused
 	done        chan struct{}

@@ -167,7 +167,7 @@ func (e *Engine) launch(ctx context.Context, r *run) error {
 func (e *Engine) whenFree(r *run, volumes []snapshot.VolumeID) error {
 	ctx, cancel := context.WithCancel(e.base)
 	defer cancel()
-	r.cancelCall.Store(&cancel)
+	r.endUndoable.Store(&cancel)
 	if r.cancelAsked.Load() { // before there was a call to interrupt
 		cancel()
 	}
@@ -181,7 +181,7 @@ func (e *Engine) whenFree(r *run, volumes []snapshot.VolumeID) error {
 		err := r.begin(ctx)
 		switch {
 		case err == nil:
-			r.cancelCall.Store(nil)
+			r.endUndoable.Store(nil)
 			return r.execute(e.base)
 		case errors.Is(err, errElsewhere):
 			if err := pause(ctx, e.opts.Poll/10); err != nil {

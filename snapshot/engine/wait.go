@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/storagesnap/storagesnap/driver"
@@ -76,16 +75,7 @@ func (e *Engine) takeUpByID(ctx context.Context, id inventory.OperationID, cance
 // cancel makes the run turn back at the next step, and interrupts a call that can be undone.
 func (r *run) cancel() {
 	r.cancelAsked.Store(true)
-	r.mu.Lock()
-	saved := r.saved
-	r.mu.Unlock()
-	final := func() bool {
-		return saved.Undoing || saved.Cursor >= len(saved.Steps) || slices.Contains(r.kind.pivots, saved.Steps[saved.Cursor].Name)
-	}
-	if saved.State != inventory.Queued && final() {
-		return // the call under way, if any, cannot be undone, or undoes
-	}
-	r.interrupt()
+	interrupt(&r.endUndoable)
 }
 
 // do is a synchronous verb: Submit and Wait. If ctx ends first, the operation is cancelled; what can be undone is, before do
