@@ -88,7 +88,8 @@
 //
 // Each commit that writes an operation gives it a Seq above all before it, and a Seq becomes visible in that order.
 // A reader that asks for Operations with After set to the last Seq that it saw hears of the last commit of every operation,
-// though not of each commit in between.
+// though not of each commit in between. One listing ends with the last Seq that there was when it began: otherwise a loop
+// that commits what it lists would meet it again behind all others, for ever.
 //
 // # How large a change may be
 //

@@ -43,6 +43,7 @@ func Example() {
 	}
 	snap := snapshot.Snapshot{
 		ID: snapshot.NewID[snapshot.ID](), Volume: v.ID, Parent: v.Head, Token: string(token), State: snapshot.Creating,
+		Lineage: snapshot.Recorded, Consistency: snapshot.CrashConsistent,
 	}
 	v.Pending = op.ID
 	commit(inv, inventory.Change{ // the intent: now the volume is locked, and the token is safe
@@ -95,7 +96,10 @@ func ExampleReparent() {
 	v := register(inv, "lun-7")
 	var chain []snapshot.Snapshot
 	for i, name := range []string{"monday", "tuesday", "wednesday"} {
-		s := snapshot.Snapshot{ID: snapshot.NewID[snapshot.ID](), Volume: v.ID, Name: name, State: snapshot.Ready}
+		s := snapshot.Snapshot{
+			ID: snapshot.NewID[snapshot.ID](), Volume: v.ID, Name: name,
+			State: snapshot.Ready, Lineage: snapshot.Recorded, Consistency: snapshot.CrashConsistent,
+		}
 		if i > 0 {
 			s.Parent = chain[i-1].ID
 		}

@@ -34,7 +34,9 @@ type Inventory interface {
 	// Operation returns one operation. ErrNotFound is conclusive.
 	Operation(ctx context.Context, id OperationID) (Operation, error)
 	// Operations lists operations in the order of their Seq, the order of their last commits: a reader that remembers the
-	// last Seq and asks for what is after it misses no operation's end.
+	// last Seq and asks for what is after it misses no operation's end. A listing ends with the last Seq that there was when
+	// it began, so that a loop which commits what it lists comes to an end; an operation that others commit before its
+	// turn may be missing from it, and is found by the next listing.
 	Operations(ctx context.Context, q OperationQuery) iter.Seq2[Operation, error]
 
 	// Records lists the records of later packages, in the order of kind and id.

@@ -89,6 +89,8 @@ func validateSnapshots(c Change) error {
 			return invalid("snapshot %s: no volume", s.ID)
 		case s.Parent == s.ID:
 			return invalid("snapshot %s: is its own parent", s.ID)
+		case !s.Lineage.Valid():
+			return invalid("snapshot %s: unknown lineage %q", s.ID, s.Lineage)
 		case !s.State.Valid():
 			return invalid("snapshot %s: unknown state %q", s.ID, s.State)
 		case s.Version < 0:

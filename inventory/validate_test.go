@@ -17,6 +17,7 @@ func volumeChange() inventory.VolumeChange {
 func snapshotRow() snapshot.Snapshot {
 	return snapshot.Snapshot{
 		ID: snapshot.NewID[snapshot.ID](), Volume: snapshot.NewID[snapshot.VolumeID](), State: snapshot.Ready,
+		Lineage: snapshot.Recorded, Consistency: snapshot.CrashConsistent,
 	}
 }
 
@@ -41,31 +42,32 @@ func TestChangeValidate(t *testing.T) {
 		// wrong is what the error says; empty if the change is all right.
 		wrong string
 	}{
-		"empty":                   {change: change{}},
-		"no id":                   {change: change{ID: inventory.ChangeID{0}}, wrong: "without an id"},
-		"volume":                  {change: change{Volumes: []inventory.VolumeChange{volume}}},
-		"volume without id":       {change: change{Volumes: []inventory.VolumeChange{{}}}, wrong: "volume without an id"},
-		"volume without backend":  {change: change{Volumes: []inventory.VolumeChange{with(volume, noBackend)}}, wrong: "no backend"},
-		"volume twice":            {change: change{Volumes: []inventory.VolumeChange{volume, volume}}, wrong: "stands twice"},
-		"volume deleted":          {change: change{Volumes: []inventory.VolumeChange{with(volume, deleted(3))}}},
-		"volume deleted blindly":  {change: change{Volumes: []inventory.VolumeChange{with(volume, deleted(0))}}, wrong: "needs the version"},
-		"head known and unknown":  {change: change{Volumes: []inventory.VolumeChange{with(volume, twoHeads)}}, wrong: "known and unknown"},
-		"snapshot":                {change: change{Put: []snapshot.Snapshot{row}}},
-		"snapshot without id":     {change: change{Put: []snapshot.Snapshot{{}}}, wrong: "snapshot without an id"},
-		"snapshot without volume": {change: change{Put: []snapshot.Snapshot{{ID: id, State: snapshot.Ready}}}, wrong: "no volume"},
-		"snapshot without state":  {change: change{Put: []snapshot.Snapshot{{ID: id, Volume: row.Volume}}}, wrong: "unknown state"},
-		"own parent":              {change: change{Put: []snapshot.Snapshot{with(row, ownParent)}}, wrong: "its own parent"},
-		"negative version":        {change: change{Put: []snapshot.Snapshot{with(row, negative)}}, wrong: "version -1"},
-		"put twice":               {change: change{Put: []snapshot.Snapshot{row, row}}, wrong: "stands twice"},
-		"put and dropped":         {change: change{Put: []snapshot.Snapshot{row}, Drop: []snapshot.ID{row.ID}}, wrong: "stands twice"},
-		"drop":                    {change: change{Drop: []snapshot.ID{id}}},
-		"drop of none":            {change: change{Drop: []snapshot.ID{{}}}, wrong: "snapshot without an id"},
-		"reparent to none":        {change: change{Reparent: []inventory.Reparent{{Volume: row.Volume, From: id}}}},
-		"reparent to itself":      {change: change{Reparent: []inventory.Reparent{{Volume: row.Volume, From: id, To: id}}}, wrong: "reparenting"},
-		"reparent from none":      {change: change{Reparent: []inventory.Reparent{{Volume: row.Volume, To: id}}}, wrong: "reparenting"},
-		"reparent nowhere":        {change: change{Reparent: []inventory.Reparent{{From: id}}}, wrong: "reparenting"},
-		"record":                  {change: change{Records: []inventory.RecordChange{{Record: inventory.Record{Kind: "k", ID: "i"}}}}},
-		"record without kind":     {change: change{Records: []inventory.RecordChange{{Record: inventory.Record{ID: "i"}}}}, wrong: "without a kind"},
+		"empty":                    {change: change{}},
+		"no id":                    {change: change{ID: inventory.ChangeID{0}}, wrong: "without an id"},
+		"volume":                   {change: change{Volumes: []inventory.VolumeChange{volume}}},
+		"volume without id":        {change: change{Volumes: []inventory.VolumeChange{{}}}, wrong: "volume without an id"},
+		"volume without backend":   {change: change{Volumes: []inventory.VolumeChange{with(volume, noBackend)}}, wrong: "no backend"},
+		"volume twice":             {change: change{Volumes: []inventory.VolumeChange{volume, volume}}, wrong: "stands twice"},
+		"volume deleted":           {change: change{Volumes: []inventory.VolumeChange{with(volume, deleted(3))}}},
+		"volume deleted blindly":   {change: change{Volumes: []inventory.VolumeChange{with(volume, deleted(0))}}, wrong: "needs the version"},
+		"head known and unknown":   {change: change{Volumes: []inventory.VolumeChange{with(volume, twoHeads)}}, wrong: "known and unknown"},
+		"snapshot":                 {change: change{Put: []snapshot.Snapshot{row}}},
+		"snapshot without id":      {change: change{Put: []snapshot.Snapshot{{}}}, wrong: "snapshot without an id"},
+		"snapshot without volume":  {change: change{Put: []snapshot.Snapshot{with(row, homeless)}}, wrong: "no volume"},
+		"snapshot without state":   {change: change{Put: []snapshot.Snapshot{with(row, stateless)}}, wrong: "unknown state"},
+		"snapshot without lineage": {change: change{Put: []snapshot.Snapshot{with(row, unrelated)}}, wrong: "unknown lineage"},
+		"own parent":               {change: change{Put: []snapshot.Snapshot{with(row, ownParent)}}, wrong: "its own parent"},
+		"negative version":         {change: change{Put: []snapshot.Snapshot{with(row, negative)}}, wrong: "version -1"},
+		"put twice":                {change: change{Put: []snapshot.Snapshot{row, row}}, wrong: "stands twice"},
+		"put and dropped":          {change: change{Put: []snapshot.Snapshot{row}, Drop: []snapshot.ID{row.ID}}, wrong: "stands twice"},
+		"drop":                     {change: change{Drop: []snapshot.ID{id}}},
+		"drop of none":             {change: change{Drop: []snapshot.ID{{}}}, wrong: "snapshot without an id"},
+		"reparent to none":         {change: change{Reparent: []inventory.Reparent{{Volume: row.Volume, From: id}}}},
+		"reparent to itself":       {change: change{Reparent: []inventory.Reparent{{Volume: row.Volume, From: id, To: id}}}, wrong: "reparenting"},
+		"reparent from none":       {change: change{Reparent: []inventory.Reparent{{Volume: row.Volume, To: id}}}, wrong: "reparenting"},
+		"reparent nowhere":         {change: change{Reparent: []inventory.Reparent{{From: id}}}, wrong: "reparenting"},
+		"record":                   {change: change{Records: []inventory.RecordChange{{Record: inventory.Record{Kind: "k", ID: "i"}}}}},
+		"record without kind":      {change: change{Records: []inventory.RecordChange{{Record: inventory.Record{ID: "i"}}}}, wrong: "without a kind"},
 		"record deleted blindly": {
 			change: change{Records: []inventory.RecordChange{{Record: inventory.Record{Kind: "k", ID: "i"}, Delete: true}}},
 			wrong:  "needs the version",
@@ -161,5 +163,11 @@ func deleted(version int64) func(*inventory.VolumeChange) {
 }
 
 func ownParent(s *snapshot.Snapshot) { s.Parent = s.ID }
+
+func homeless(s *snapshot.Snapshot) { s.Volume = snapshot.VolumeID{} }
+
+func stateless(s *snapshot.Snapshot) { s.State = "" }
+
+func unrelated(s *snapshot.Snapshot) { s.Lineage = "" }
 
 func negative(s *snapshot.Snapshot) { s.Version = -1 }

@@ -22,7 +22,10 @@ func newVolume(n int) inventory.Volume {
 }
 
 func newSnapshot(v inventory.Volume, parent snapshot.ID) snapshot.Snapshot {
-	return snapshot.Snapshot{ID: snapshot.NewID[snapshot.ID](), Volume: v.ID, Parent: parent, State: snapshot.Ready, Owner: "o"}
+	return snapshot.Snapshot{
+		ID: snapshot.NewID[snapshot.ID](), Volume: v.ID, Parent: parent, Owner: "o",
+		State: snapshot.Ready, Lineage: snapshot.Recorded, Consistency: snapshot.CrashConsistent,
+	}
 }
 
 func commit(tb testing.TB, s *memory.Store, c inventory.Change) {

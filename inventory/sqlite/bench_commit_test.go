@@ -36,6 +36,19 @@ func BenchmarkCommitPair(b *testing.B) {
 	b.ReportMetric(float64(ours)/float64(theirs), "vs-bare")
 }
 
+// BenchmarkParallelCommits measures commits that come from 100 goroutines at once: they share transactions.
+func BenchmarkParallelCommits(b *testing.B) {
+	store := openAt(b, fresh(b))
+	b.SetParallelism(50) // times the processors
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if err := store.Commit(b.Context(), wholeChange()); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+}
+
 // creation makes the changes of one create after the other, on one volume.
 type creation struct {
 	volume inventory.Volume

@@ -43,21 +43,34 @@ func create(ctx context.Context, path string, opts Options) (err error) {
 			}
 		}
 	}()
-	// Only the owner may read and write it; SQLite gives the files beside it the same permissions.
-	f, err := os.OpenFile(aside, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
-	if err != nil {
-		return unavailable(err)
-	}
-	if err := f.Close(); err != nil {
-		return unavailable(err)
+	if err := touch(aside); err != nil {
+		return err
 	}
 	if err := initialize(ctx, aside, opts); err != nil {
 		return err
 	}
 	if err := os.Link(aside, path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return unavailable(err)
+		// A file system without links.
+		if err := touch(path); err != nil {
+			return err
+		}
+		if err := initialize(ctx, path, opts); err != nil {
+			return err
+		}
 	}
 	return syncFolder(filepath.Dir(path))
+}
+
+// touch makes an empty file that only its owner may read and write; SQLite gives the files beside it the same permissions.
+func touch(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		return unavailable(err)
+	}
+	return nil
 }
 
 // initialize makes the schema in an empty file. Our mark is the first thing that is written, before the write-ahead log

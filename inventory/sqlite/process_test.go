@@ -88,8 +88,16 @@ func TestProcessesCompareAndSwap(t *testing.T) {
 	}
 }
 
-func TestProcessesCreateTheFileAtOnce(t *testing.T) {
+func TestProcessesCreateTheFileAtOnce(t *testing.T) { createAtOnce(t, fresh(t)) }
+
+func TestProcessesFillAnEmptyFileAtOnce(t *testing.T) {
 	path := fresh(t)
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	createAtOnce(t, path)
+}
+
+func createAtOnce(t *testing.T, path string) {
+	t.Helper()
 	said := make([][]string, 5)
 	var wg sync.WaitGroup
 	for i := range said {

@@ -35,8 +35,9 @@ func TestMayNotWrite(t *testing.T) {
 				require.NoError(t, os.Chmod(path, test.file))
 			}
 			folder := filepath.Dir(path)
+			letIn(t, filepath.Dir(folder))
 			require.NoError(t, os.Chmod(folder, test.folder))
-			t.Cleanup(func() { require.NoError(t, os.Chmod(folder, 0o700)) }) //nolint:gosec // so that it can be removed
+			t.Cleanup(func() { require.NoError(t, os.Chmod(folder, 0o700)) })
 			said := asNobody(t, test.role, path)
 			require.Contains(t, said, "class: "+inventory.ErrUnavailable.Error())
 		})
@@ -51,12 +52,20 @@ func asNobody(t *testing.T, role, path string) string {
 	if os.Geteuid() == 0 {
 		content, err := os.ReadFile(binary)
 		require.NoError(t, err)
-		cmd.Path = filepath.Join(t.TempDir(), "child")
-		require.NoError(t, os.WriteFile(cmd.Path, content, 0o755)) //nolint:gosec // it is to be executed
+		folder := t.TempDir()
+		letIn(t, filepath.Dir(folder))
+		cmd.Path = filepath.Join(folder, "child")
+		require.NoError(t, os.WriteFile(cmd.Path, content, 0o755))
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	}
 	cmd.Env = append(os.Environ(), childRole+"="+role, childPath+"="+path)
 	out, err := cmd.CombinedOutput()
 	require.Error(t, err, string(out))
 	return strings.TrimSpace(string(out))
+}
+
+// letIn opens the folder of a test's folders, which is the owner's only.
+func letIn(t *testing.T, folder string) {
+	t.Helper()
+	require.NoError(t, os.Chmod(folder, 0o755))
 }

@@ -99,12 +99,11 @@ func (a *application) gain(id snapshot.VolumeID) int64 {
 // lockVolumes takes the locks of several volumes in the order of their ids, in a database that locks rows, so that two
 // changes cannot wait for each other. One volume's row is locked by being written.
 func (a *application) lockVolumes(ctx context.Context) error {
-	if a.sql.volumeLock.text == "" || len(a.Volumes) < 2 {
+	if !a.sql.locksRows || len(a.Volumes) < 2 {
 		return nil
 	}
 	for i := range a.Volumes {
-		var version int64
-		if _, err := a.find(ctx, a.sql.volumeLock, a.volumes[i], &version); err != nil {
+		if _, err := a.stored(ctx, a.sql.volumeLock, a.volumes[i]); err != nil {
 			return err
 		}
 	}
@@ -116,7 +115,7 @@ func (a *application) requireVolume(ctx context.Context, part string, id snapsho
 	if c := a.volume(id); c != nil && !c.Delete {
 		return nil
 	}
-	stored, err := a.stored(ctx, a.sql.volumeVersion, []any{idValue(id)})
+	stored, err := a.stored(ctx, a.sql.volumeLock, []any{idValue(id)})
 	if err != nil || stored.version != 0 {
 		return err
 	}

@@ -42,7 +42,7 @@ func (a *application) count(ctx context.Context, id snapshot.VolumeID, by int64)
 	if a.volume(id) != nil {
 		return nil
 	}
-	_, err := a.exec(ctx, a.sql.volumeCount, []any{idValue(id), by})
+	_, err := one(a.exec(ctx, a.sql.volumeCount, []any{idValue(id), by}))
 	return err
 }
 

@@ -30,13 +30,13 @@ func get[R any](ctx context.Context, s *Store, what string, st statement, id []b
 	}
 	rows, err := s.reads.query(ctx, st, []any{id})
 	if err != nil {
-		return none, s.classified(what, err)
+		return none, s.classified(ctx, what, err)
 	}
 	var found [1]R
 	list, err := collect(rows, destination, found[:0])
 	switch {
 	case err != nil:
-		return none, s.classified(what, err)
+		return none, s.classified(ctx, what, err)
 	case len(list) == 0:
 		return none, fmt.Errorf("inventory: %s: %w", what, inventory.ErrNotFound)
 	}

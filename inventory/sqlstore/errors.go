@@ -16,12 +16,12 @@ func refused(err error) bool {
 
 // classified returns the error of a statement or a query, in whose course nothing was written, as one of the inventory's
 // classes, with what a person can do.
-func (s *Store) classified(doing string, err error) error {
+func (s *Store) classified(ctx context.Context, doing string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("inventory: %s: %w", doing, err)
+	case ctx.Err() != nil: // whatever the driver makes of it
+		return fmt.Errorf("inventory: %s: %w", doing, ctx.Err())
 	case s.closed():
 		return errClosed(doing)
 	case errors.Is(err, errRow):

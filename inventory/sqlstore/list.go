@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"iter"
+	"slices"
 
 	"github.com/storagesnap/storagesnap/inventory"
 )
@@ -23,6 +24,8 @@ type listing[K, R any] struct {
 	order, behind string
 	bind          func(K) (after, then any)
 	key           func(*R) K
+	// last, if set, reads :last when the listing begins: a key that the listing does not go beyond.
+	last statement
 }
 
 // list yields the rows page by page. No connection is held while the caller has the word.
@@ -57,6 +60,8 @@ type pager[K, R any] struct {
 	statement statement
 	values    []any
 	after     K
+	last      int64
+	begun     bool
 	// size is that of the next page; wanted is how many rows the caller still wants, if it said so.
 	size, wanted, skip int
 	limited            bool
@@ -68,7 +73,7 @@ func newPager[K, R any](s *Store, l listing[K, R], q *query, p inventory.Page[K]
 	text := q.statement(l.columns, l.behind, " ORDER BY "+l.order+" LIMIT :limit OFFSET :skip")
 	return &pager[K, R]{
 		listing: l, store: s, values: q.values,
-		statement: s.dialect.sqlText(s.prefix, text, append(q.params, "after", "then", "limit", "skip")),
+		statement: s.dialect.sqlText(s.prefix, text, append(q.params, "after", "then", "last", "limit", "skip")),
 		after:     p.After, size: firstPage, wanted: p.Limit, limited: p.Limit > 0, skip: p.Offset,
 	}
 }
@@ -84,7 +89,7 @@ func (p *pager[K, R]) next(ctx context.Context) error {
 		size = min(size, p.wanted)
 	}
 	if err := p.read(ctx, size); err != nil {
-		return p.store.classified(p.doing, err)
+		return p.store.classified(ctx, p.doing, err)
 	}
 	n := len(p.rows)
 	if n > 0 {
@@ -98,11 +103,25 @@ func (p *pager[K, R]) next(ctx context.Context) error {
 }
 
 func (p *pager[K, R]) read(ctx context.Context, size int) error {
+	if err := p.begin(ctx); err != nil {
+		return err
+	}
 	after, then := p.bind(p.after)
-	rows, err := p.store.reads.query(ctx, p.statement, append(p.values[:len(p.values):len(p.values)], after, then, size, p.skip))
+	rows, err := p.store.reads.query(ctx, p.statement, append(slices.Clip(p.values), after, then, p.last, size, p.skip))
 	if err != nil {
 		return err
 	}
 	p.rows, err = collect(rows, p.row, p.rows)
+	return err
+}
+
+// begin reads where the listing ends, once.
+func (p *pager[K, R]) begin(ctx context.Context) error {
+	if p.begun || p.listing.last.text == "" {
+		return nil
+	}
+	p.begun = true
+	n, err := p.store.reads.number(ctx, p.listing.last, nil)
+	p.last = n
 	return err
 }

@@ -2,7 +2,6 @@ package sqlstore_test
 
 import (
 	"runtime"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -113,7 +112,7 @@ func TestDamagedRowIsAnError(t *testing.T) {
 		}
 		require.Equal(t, 1, n, name)
 		require.ErrorIs(t, last, inventory.ErrSchema, name)
-		require.True(t, strings.Contains(last.Error(), "damaged"), last)
+		require.ErrorContains(t, last, "damaged")
 		_, err = db.ExecContext(t.Context(), "DELETE FROM snapshot")
 		require.NoError(t, err)
 	}

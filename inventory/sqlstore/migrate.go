@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pressly/goose/v3"
 
@@ -26,6 +27,12 @@ const oldestReader = 1
 // versionTable is where goose keeps which migrations have run.
 const versionTable = "schema_version"
 
+// Migrate waits for other programs that do the same for busyFor, with pauses of busyWait.
+const (
+	busyFor  = 10 * time.Second
+	busyWait = 20 * time.Millisecond
+)
+
 // Migrate makes the schema, or brings that of an older program up to date. What is up to date is left alone, and two
 // programs may do it at once. It does not take anything back.
 //
@@ -36,22 +43,37 @@ func Migrate(ctx context.Context, db *sql.DB, dialect Dialect, opts Options) err
 		return err
 	}
 	s := &Store{db: db, dialect: dialect, prefix: opts.Prefix, closing: make(chan struct{})}
+	for end := time.Now().Add(busyFor); ; {
+		err := s.migrate(ctx)
+		if err == nil || dialect.fault(err) != faultBusy || time.Now().After(end) {
+			return err
+		}
+		// Not every lock is waited for by the database: SQLite's change to WAL mode is refused at once.
+		select {
+		case <-time.After(busyWait):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// migrate runs the migrations that are missing.
+func (s *Store) migrate(ctx context.Context) error {
 	for last := int64(-1); ; {
 		found, err := s.findSchema(ctx)
 		if err != nil {
 			return err
 		}
-		if found.version >= dialect.latest() {
-			return found.readable(dialect)
+		if found.version >= s.dialect.latest() {
+			return found.readable(s.dialect)
 		}
 		// Another program may have been faster with the same migration: as long as the version moves, go on.
 		if found.version == last {
-			return s.classified("migrate", fmt.Errorf("version %d was not left", last))
+			return s.classified(ctx, "migrate", fmt.Errorf("version %d was not left", last))
 		}
 		last = found.version
 		if err := s.migrateOnce(ctx); err != nil {
 			if again, second := s.findSchema(ctx); second != nil || again.version == last {
-				return s.classified("migrate", err)
+				return s.classified(ctx, "migrate", err)
 			}
 		}
 	}

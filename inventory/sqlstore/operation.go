@@ -48,11 +48,15 @@ func operationValues(id inventory.ChangeID, c *inventory.OperationChange) ([]any
 	if err != nil {
 		return nil, invalid("operation %s: steps: %v", o.ID, err)
 	}
+	var ttl any // none, and no end of it
+	if c.LeaseTTL > 0 {
+		ttl = c.LeaseTTL.Microseconds()
+	}
 	return []any{
 		nil, idValue(o.ID), idValue(id), o.Kind, o.Format, string(o.State), boolValue(o.State.Open()), idsValue(o.Volumes),
 		o.Actor, o.Owner, string(o.Args), o.ArgsHash, boolValue(o.Undoing), o.Cursor, list, string(o.Detail),
 		string(o.Result), o.Error, int64(o.ErrorClass), o.Reason, o.Attempts, timeValue(o.NextAt), boolValue(o.CancelAsked),
 		timeValue(o.CreatedAt), timeValue(o.UpdatedAt), o.LeaseOwner, nil, o.Epoch,
-		c.IfEpoch, c.LeaseTTL.Microseconds(), nil,
+		c.IfEpoch, ttl, nil,
 	}, nil
 }

@@ -25,6 +25,9 @@ func planned(t *testing.T, p *proxy, run func()) map[string][]string {
 	defer func() { require.NoError(t, db.Close()) }()
 	plans := make(map[string][]string)
 	for text := range p.counts {
+		if text == "SELECT coalesce(max(seq), 0) FROM operation" {
+			continue // the last entry of the key
+		}
 		switch strings.Fields(text)[0] {
 		case "BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA":
 			continue
@@ -82,14 +85,14 @@ func TestQueriesUseIndexes(t *testing.T) {
 		{"", "snapshot USING PRIMARY KEY (id>?)"},
 	})
 	checkPlans(t, p, func(q inventory.OperationQuery) { drain(t, s.Operations(t.Context(), q)) }, []indexed{
-		{"Volume", "operation_volume_seq (volume=? AND seq>?)"},
-		{"Open", "operation_open (seq>?)"},
-		{"LeaseOwner", "operation_owner (lease_owner=? AND rowid>?)"},
-		{"State", "operation_state (state=? AND rowid>?)"},
-		{"Kind", "operation_kind (kind=? AND rowid>?)"},
+		{"Volume", "operation_volume_seq (volume=? AND seq>? AND seq<?)"},
+		{"Open", "operation_open (seq>? AND seq<?)"},
+		{"LeaseOwner", "operation_owner (lease_owner=? AND rowid>? AND rowid<?)"},
+		{"State", "operation_state (state=? AND rowid>? AND rowid<?)"},
+		{"Kind", "operation_kind (kind=? AND rowid>? AND rowid<?)"},
 		// Nearly every operation has no lease: those that are over.
-		{"LeaseExpired", "SEARCH o USING INTEGER PRIMARY KEY (rowid>?)"},
-		{"", "SEARCH o USING INTEGER PRIMARY KEY (rowid>?)"},
+		{"LeaseExpired", "SEARCH o USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"},
+		{"", "SEARCH o USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"},
 	})
 	checkPlans(t, p, func(q inventory.RecordQuery) { drain(t, s.Records(t.Context(), q)) }, []indexed{
 		{"Volume", "record_volume (volume=? AND (kind,id)>(?,?))"},

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -57,7 +58,7 @@ func (q *query) statement(columns, condition, tail string) string {
 	text := "SELECT " + columns + " FROM " + q.from
 	where := q.where
 	if condition != "" {
-		where = append(where[:len(where):len(where)], condition)
+		where = append(slices.Clip(where), condition)
 	}
 	if len(where) > 0 {
 		text += " WHERE " + strings.Join(where, " AND ")

@@ -44,19 +44,8 @@ func (s *Store) Count(ctx context.Context, q inventory.SnapshotQuery) (int64, er
 	}
 	count := snapshotQuery(q)
 	st := s.dialect.sqlText(s.prefix, count.statement("count(*)", "", ""), count.params)
-	rows, err := s.reads.query(ctx, st, count.values)
-	if err != nil {
-		return 0, s.classified(doing, err)
-	}
-	found, err := collect(rows, func(n *int64) *row {
-		r := &row{}
-		number(r, n)
-		return r
-	}, nil)
-	if err != nil {
-		return 0, s.classified(doing, err)
-	}
-	return found[0], nil
+	n, err := s.reads.number(ctx, st, count.values)
+	return n, s.classified(ctx, doing, err)
 }
 
 // Operation implements [inventory.Inventory].
@@ -71,7 +60,8 @@ func (s *Store) Operations(ctx context.Context, q inventory.OperationQuery) iter
 		seq = "v.seq" // the same, but here the index has it
 	}
 	return list(ctx, s, listing[int64, inventory.Operation]{
-		doing: "list operations", columns: operationRead, row: operationRow, order: seq, behind: seq + " > :after",
+		doing: "list operations", columns: operationRead, row: operationRow, order: seq,
+		behind: seq + " > :after AND " + seq + " <= :last", last: s.statements.operationLast,
 		bind: func(seq int64) (any, any) { return seq, nil },
 		key:  func(o *inventory.Operation) int64 { return o.Seq },
 	}, operationQuery(q), q.Page)

@@ -22,6 +22,17 @@ func (r *reads) query(ctx context.Context, st statement, all []any) (*sql.Rows, 
 	return prepared.QueryContext(ctx, st.pick(all)...)
 }
 
+// number runs a statement that selects one number.
+func (r *reads) number(ctx context.Context, st statement, all []any) (int64, error) {
+	prepared, err := r.prepare(ctx, st.text)
+	if err != nil {
+		return 0, err
+	}
+	var n int64
+	err = prepared.QueryRowContext(ctx, st.pick(all)...).Scan(&n)
+	return n, err
+}
+
 func (r *reads) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
 	r.mu.Lock()
 	prepared, found := r.prepared[text]

@@ -69,7 +69,7 @@ func (s *Store) findSchema(ctx context.Context) (schema, error) {
 	var f schema
 	version := s.dialect.sqlText(s.prefix, "SELECT coalesce(max(version_id), 0) FROM {"+versionTable+"}", nil)
 	if err := s.db.QueryRowContext(ctx, version.text).Scan(&f.version); err != nil {
-		return schema{}, s.classified("read the schema's version", err)
+		return schema{}, s.classified(ctx, "read the schema's version", err)
 	}
 	reader, err := s.meta(ctx, metaReader)
 	if err != nil {
@@ -85,7 +85,7 @@ func (s *Store) hasTable(ctx context.Context, name string) (bool, error) {
 	st := s.dialect.sqlText(s.prefix, s.dialect.tableCount, []string{"name"})
 	var n int
 	if err := s.db.QueryRowContext(ctx, st.text, s.prefix+name).Scan(&n); err != nil {
-		return false, s.classified("look for the schema", err)
+		return false, s.classified(ctx, "look for the schema", err)
 	}
 	return n > 0, nil
 }
@@ -97,7 +97,7 @@ func (s *Store) meta(ctx context.Context, name string) (string, error) {
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", damaged(fmt.Errorf("table meta has no %s", name))
 	}
-	return value, s.classified("read the schema", err)
+	return value, s.classified(ctx, "read the schema", err)
 }
 
 // tryTables prepares a statement for every column, so that a table that somebody changed by hand is found now.
@@ -111,7 +111,7 @@ func (s *Store) tryTables(ctx context.Context) error {
 			if s.dialect.fault(err) == faultOther && ctx.Err() == nil {
 				return damaged(err)
 			}
-			return s.classified("read the schema", err)
+			return s.classified(ctx, "read the schema", err)
 		}
 	}
 	return nil

@@ -20,34 +20,34 @@ const (
 
 // alone writes one change in a transaction of its own.
 func (w *writer) alone(ctx context.Context, p *plan) error {
-	refusal, err := w.attempt(ctx, p)
-	if err != nil {
-		return w.settle(ctx, p, err)
+	failure, refusal := w.attempt(ctx, p)
+	if failure != nil {
+		return w.settle(ctx, p, failure)
 	}
 	return refusal
 }
 
-// attempt returns why the change was refused, or why the transaction failed.
-func (w *writer) attempt(ctx context.Context, p *plan) (refusal error, failure *transactionError) {
+// attempt returns why the transaction failed, or why the change was refused.
+func (w *writer) attempt(ctx context.Context, p *plan) (failure *transactionError, refusal error) {
 	if err := w.begin(ctx, w.store.dialect); err != nil {
-		return nil, &transactionError{error: err}
+		return &transactionError{error: err}, nil
 	}
 	refusals, failure := w.transact(ctx, []*request{{plan: p}})
-	return refusals[0], failure
+	return failure, refusals[0]
 }
 
 // settle turns the failure of a transaction with one change into the answer to its caller.
 func (w *writer) settle(ctx context.Context, p *plan, failure *transactionError) error {
 	for try := 1; !failure.lost && w.store.dialect.fault(failure.error) == faultAgain && try < againTries; try++ {
 		var refusal error
-		if refusal, failure = w.attempt(ctx, p); failure == nil {
+		if failure, refusal = w.attempt(ctx, p); failure == nil {
 			return refusal
 		}
 	}
 	if failure.lost {
 		return w.resolve(ctx, p, failure)
 	}
-	return w.store.classified("commit", failure.error)
+	return w.store.classified(ctx, "commit", failure.error)
 }
 
 // resolve finds out what became of a change whose COMMIT got no answer, by applying it again. What it locks makes it wait
@@ -56,7 +56,7 @@ func (w *writer) settle(ctx context.Context, p *plan, failure *transactionError)
 func (w *writer) resolve(ctx context.Context, p *plan, lost error) error {
 	end := time.Now().Add(settleFor)
 	for wait := settleWait; ; wait = min(2*wait, settleWaitAtMost) {
-		refusal, failure := w.attempt(ctx, p)
+		failure, refusal := w.attempt(ctx, p)
 		switch {
 		case failure == nil && refusal == nil:
 			return nil
@@ -65,7 +65,10 @@ func (w *writer) resolve(ctx context.Context, p *plan, lost error) error {
 		case time.Now().After(end) || w.store.closed():
 			return unknown(lost)
 		}
-		time.Sleep(wait)
+		select {
+		case <-time.After(wait):
+		case <-w.store.closing:
+		}
 	}
 }
 

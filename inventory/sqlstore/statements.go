@@ -7,13 +7,15 @@ type statements struct {
 	volumeInsert, volumeTouch, volumeUpdate, volumeDelete statement
 	volumeVersion, volumeCount, volumeLock                statement
 	formerInsert, formerDelete                            statement
+	// locksRows: volumeLock does lock the volume.
+	locksRows bool
 
 	snapshotInsert, snapshotTouch, snapshotUpdate, snapshotDelete    statement
 	snapshotVersion, snapshotHome, snapshotReparent, snapshotsDelete statement
 
-	operationInsert, operationRead, operationCount statement
-	operationTouch, operationUpdate                map[operationMode]statement
-	linkInsert, linkUpdate, linkDelete             statement
+	operationInsert, operationRead, operationCount, operationLast statement
+	operationTouch, operationUpdate                               map[operationMode]statement
+	linkInsert, linkUpdate, linkDelete                            statement
 
 	recordInsert, recordUpdate, recordDelete, recordVersion, recordsDelete statement
 }
@@ -62,9 +64,8 @@ func (c compiler) volumes(s *statements) {
 	s.volumeUpdate = c.of(t, t.update(count, unchanged, "id"))
 	s.volumeDelete = c.of(t, "DELETE FROM {volume} WHERE "+unchanged)
 	s.volumeVersion = c.of(t, "SELECT version, change_id FROM {volume} WHERE id = :id")
-	if c.dialect.forUpdate != "" {
-		s.volumeLock = c.of(t, "SELECT version FROM {volume} WHERE id = :id"+c.dialect.forUpdate)
-	}
+	s.volumeLock = c.of(t, "SELECT version, change_id FROM {volume} WHERE id = :id"+c.dialect.forUpdate)
+	s.locksRows = c.dialect.forUpdate != ""
 	n := newTable("volume", "id delta")
 	s.volumeCount = c.of(n, "UPDATE {volume} SET snapshot_count = snapshot_count + :delta WHERE id = :id")
 
@@ -92,9 +93,10 @@ func (c compiler) snapshots(s *statements) {
 
 func (c compiler) operations(s *statements) {
 	t := newTable("operation", operationColumns, "if_epoch", "ttl", "now")
-	values := map[string]string{"seq": "{seq}", "lease_until": "CASE WHEN :ttl > 0 THEN {now} + :ttl END"}
+	values := map[string]string{"seq": "{seq}", "lease_until": "{now} + :ttl"}
 	s.operationGet = c.of(newTable("operation", "id"), "SELECT "+operationRead+" FROM {operation} o WHERE o.id = :id")
 	s.operationInsert = c.of(t, t.insert(values))
+	s.operationLast = c.of(t, "SELECT coalesce(max(seq), 0) FROM {operation}")
 	s.operationRead = c.of(t, "SELECT epoch, change_id, state, lease_owner FROM {operation} WHERE id = :id")
 	if c.dialect.countSeq != "" {
 		s.operationCount = c.of(t, c.dialect.countSeq)

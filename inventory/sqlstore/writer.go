@@ -31,7 +31,7 @@ func (w *writer) serve(ctx context.Context, first *request) {
 	begun := w.begin(ctx, w.store.dialect)
 	batch := w.gather(first)
 	if begun != nil {
-		err := w.store.classified("commit", begun)
+		err := w.store.classified(ctx, "commit", begun)
 		for _, r := range batch {
 			r.done <- err
 		}
