@@ -2,7 +2,7 @@
 
 tool := go tool -modfile=$(CURDIR)/internal/tools/go.mod
 
-.PHONY: help test race lint fmt bench fuzz generate golden ci
+.PHONY: help test race lint fmt bench allbench fuzz generate golden ci
 
 help: ## print this
 	@sed -nE 's/^([a-z]+): ## (.*)/\1\t\2/p' $(MAKEFILE_LIST)
@@ -19,7 +19,12 @@ lint: ## check format, vet and lint
 fmt: ## format all Go files
 	$(tool) golangci-lint fmt
 
-bench: ## print the figures of all benchmarks
+bench: ## print the figures that README quotes; the reflink needs root and xfsprogs
+	go test -run='^$$' -bench='Create$$|CommitPair|Listing|Scale' -benchtime=2s ./internal/bench
+	go test -run='^$$' -bench='Build/.*1000000' -benchtime=3x -cpu=1 ./snapshot
+	go test -run='^$$' -bench='Snapshot' -benchtime=10x ./drivers/local
+
+allbench: ## run every benchmark
 	go test -run='^$$' -bench=. -benchmem ./...
 
 fuzz: ## run each fuzz target for FUZZTIME (5s)

@@ -15,17 +15,19 @@ import (
 	"github.com/storagesnap/storagesnap/driver/driverhttp"
 )
 
+// answer takes the request and answers with the text, whatever it is.
+func answer(text string) turn {
+	return func(p *peer, _ int, c *net.TCPConn) {
+		if p.take(bufio.NewReader(c)) {
+			_, _ = io.WriteString(c, text)
+		}
+	}
+}
+
 // TestFailuresOnTheWire is the heart of the package: whatever the network does, a mutation that may have had an effect
 // arrives once, and a read gets its chances.
 func TestFailuresOnTheWire(t *testing.T) {
 	const attempts = 3
-	answer := func(text string) turn {
-		return func(p *peer, _ int, c *net.TCPConn) {
-			if p.take(bufio.NewReader(c)) {
-				_, _ = io.WriteString(c, text)
-			}
-		}
-	}
 	tests := []struct {
 		name   string
 		handle turn
@@ -60,10 +62,12 @@ func TestFailuresOnTheWire(t *testing.T) {
 		{
 			"half a header", answer("HTTP/1.1 200 OK\r\nContent-Le"),
 			driver.ErrIndeterminate, driver.ErrUnavailable, 1, attempts, 1, attempts,
-		}, {
+		},
+		{
 			"not HTTP at all", answer("SSH-2.0-OpenSSH_9.9\r\n"),
 			driver.ErrIndeterminate, driver.ErrUnavailable, 1, attempts, 1, attempts,
-		}, {
+		},
+		{
 			"too large, announced", answer("HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n"),
 			driver.ErrIndeterminate, driver.ErrInvalid, 1, 1, 1, 1,
 		},

@@ -101,7 +101,7 @@ func (m *image) hash() string {
 	h := sha256.New()
 	var number [8]byte
 	put := func(n int64) {
-		binary.BigEndian.PutUint64(number[:], uint64(n)) //nolint:gosec // sizes and indices are not negative
+		binary.BigEndian.PutUint64(number[:], uint64(n))
 		h.Write(number[:])
 	}
 	put(m.size)

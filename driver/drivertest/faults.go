@@ -81,7 +81,7 @@ func (f *Faults) Add(faults ...Fault) {
 func (f *Faults) Random(seed uint64, chance float64, choice ...Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.random = rand.New(rand.NewPCG(seed, seed)) //nolint:gosec // to be repeated, not to be secret
+	f.random = rand.New(rand.NewPCG(seed, seed))
 	f.chance, f.choice = chance, choice
 }
 

@@ -64,9 +64,10 @@ type Event struct {
 
 // Engine drives backends and hosts, and keeps the inventory. Make one with New; it is safe for concurrent use.
 type Engine struct {
-	inv  inventory.Inventory
-	opts Options
-	log  *slog.Logger
+	inv   inventory.Inventory
+	opts  Options
+	kinds map[string]*kind
+	log   *slog.Logger
 
 	locks keylock.Locks[snapshot.VolumeID]
 
@@ -92,7 +93,7 @@ func New(inv inventory.Inventory, opts Options) (*Engine, error) {
 	opts.fill()
 	base, cancel := context.WithCancel(context.Background())
 	return &Engine{
-		inv: inv, opts: opts, log: opts.Logger,
+		inv: inv, opts: opts, log: opts.Logger, kinds: kinds(),
 		backends: make(map[string]*backend), hosts: make(map[string]*hostEntry), runs: make(map[inventory.OperationID]*run),
 		changed: make(chan struct{}), base: base, cancel: cancel,
 	}, nil

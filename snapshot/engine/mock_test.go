@@ -29,7 +29,7 @@ func mocked(t *testing.T) (*MockDriver, inventory.Inventory, *engine.Engine, inv
 	require.NoError(t, err)
 	require.NoError(t, eng.AddBackend("mock", drv))
 	require.NoError(t, eng.Start(ctx(t)))
-	t.Cleanup(func() { require.NoError(t, eng.Close(context.Background())) })
+	t.Cleanup(func() { require.NoError(t, eng.Close(context.Background())) }) //nolint:usetesting // t.Context has ended by then
 	vol, err := eng.Import(ctx(t), engine.ImportRequest{Backend: "mock", Native: "v", Name: "v", WithoutSnapshots: true})
 	require.NoError(t, err)
 	return drv, inv, eng, vol

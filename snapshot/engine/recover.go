@@ -54,7 +54,7 @@ func (e *Engine) due(op inventory.Operation, starting bool) bool {
 // takeUp makes the operation this process's and goes on with it in the background. Errors: errLost when somebody else was
 // faster, ErrUnsupported for a kind or a backend that this process does not know; the operation is then left alone.
 func (e *Engine) takeUp(ctx context.Context, op inventory.Operation, cancel bool) error {
-	k, ok := kinds()[op.Kind]
+	k, ok := e.kinds[op.Kind]
 	if !ok || op.Format != k.format {
 		return driver.Errorf(driver.ErrUnsupported, "kind %q format %d is not known to this program", op.Kind, op.Format)
 	}

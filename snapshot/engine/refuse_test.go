@@ -43,11 +43,13 @@ func TestRefusals(t *testing.T) {
 		{"a name with a space behind", engine.CreateRequest{Volume: vol, Name: "a "}, driver.ErrInvalid, "space"},
 		{
 			"a label without a key",
-			engine.CreateRequest{Volume: vol, Name: "x", Labels: map[string]string{"": "v"}}, driver.ErrInvalid, "no label",
+			engine.CreateRequest{Volume: vol, Name: "x", Labels: map[string]string{"": "v"}},
+			driver.ErrInvalid, "no label",
 		},
 		{
 			"a label with an escape",
-			engine.CreateRequest{Volume: vol, Name: "x", Labels: map[string]string{"k": "\x00"}}, driver.ErrInvalid, "label k",
+			engine.CreateRequest{Volume: vol, Name: "x", Labels: map[string]string{"k": "\x00"}},
+			driver.ErrInvalid, "label k",
 		},
 		{"an odd owner", engine.CreateRequest{Volume: vol, Name: "x", Owner: "a\tb"}, driver.ErrInvalid, "owner"},
 		{"delete nothing", engine.DeleteRequest{}, driver.ErrInvalid, "no snapshot"},

@@ -39,7 +39,7 @@ func (e *Engine) submit(ctx context.Context, req Request) (*run, inventory.Opera
 	if req == nil {
 		return nil, none, driver.Errorf(driver.ErrInvalid, "engine: no request")
 	}
-	k := kinds()[req.kind()]
+	k := e.kinds[req.kind()]
 	if err := req.validate(); err != nil {
 		return nil, none, refused(k.name, err, "correct the request")
 	}
