@@ -10,8 +10,9 @@ import (
 type Change struct {
 	_ [0]func()
 
-	// ID is fresh for each call of Commit. It is written to every volume and operation that the change touches, so that
-	// after a lost reply the store can find out whether the change was applied.
+	// ID is fresh for each call of Commit. A store whose reply can be lost writes it to every row that the change writes, so
+	// that it can find out afterwards whether the change was applied. (A volume whose SnapshotCount alone changes is not
+	// written by the change, and keeps its Version.)
 	ID ChangeID
 	// Volumes are changed in the order of their ids, whatever the order here.
 	Volumes []VolumeChange

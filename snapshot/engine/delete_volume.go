@@ -98,12 +98,22 @@ func (r *run) snapshotsLeft(ctx context.Context, policy SnapshotsPolicy) error {
 
 // doCondemn marks every snapshot as going, so that nothing begins to use one. It is refused for one that is used by now.
 func doCondemn(ctx context.Context, r *run, _ driver.Attempt) error {
-	return r.setStates(ctx, snapshot.Deleting, func(s snapshot.Snapshot) error {
+	return partly(r.setStates(ctx, snapshot.Deleting, func(s snapshot.Snapshot) error {
 		if b := kept(s, r.e.now()); len(b) > 0 {
 			return driver.Blocked(driver.ErrInUse, b, "snapshot %s must be kept", s.ID)
 		}
 		return nil
-	})
+	}))
+}
+
+// partly is the error of a step that has several effects: whatever its last call says, others may have taken place.
+func partly(err error) error {
+	if err == nil || errors.Is(err, errLost) {
+		return err
+	}
+	return &driver.Error{
+		Class: driver.ClassOf(err), Effect: driver.EffectUnknown, Blockers: driver.BlockersOf(err), Err: err,
+	}
 }
 
 func undoCondemn(ctx context.Context, r *run, _ driver.Attempt) error {
@@ -149,7 +159,7 @@ func doDropSnapshots(ctx context.Context, r *run, at driver.Attempt) error {
 	slices.SortFunc(rows, func(a, b snapshot.Snapshot) int { return b.TakenAt.Compare(a.TakenAt) })
 	for _, s := range rows {
 		if _, err := r.deleteSnapshot(ctx, refOf(s), at); absentIsDone(err) != nil {
-			return fmt.Errorf("snapshot %s: %w", s.ID, err)
+			return partly(fmt.Errorf("snapshot %s: %w", s.ID, err))
 		}
 		vol := r.vol
 		if vol.Head == s.ID {

@@ -23,7 +23,7 @@ func (r *run) execute(ctx context.Context) error {
 	for !r.op.Undoing {
 		switch {
 		case r.cancelAsked.Load() && r.mayTurnBack():
-			if r.fresh {
+			if r.unsent() {
 				r.op.Steps[r.op.Cursor].State = inventory.StepPlanned // marked, but never sent
 			}
 			if err := r.turnBack(ctx, driver.Errorf(driver.ErrUnavailable, "cancelled: %w", context.Canceled)); err != nil {
@@ -58,8 +58,11 @@ func (r *run) pivot() int {
 // mayTurnBack: the pivot was not sent.
 func (r *run) mayTurnBack() bool {
 	i, p := r.op.Cursor, r.pivot()
-	return i < p || i == p && (p == len(r.op.Steps) || r.op.Steps[p].State == inventory.StepPlanned || r.fresh)
+	return i < p || i == p && (p == len(r.op.Steps) || r.op.Steps[p].State == inventory.StepPlanned || r.unsent())
 }
+
+// unsent: this process marked the step at the cursor as sent, and has not sent it.
+func (r *run) unsent() bool { return r.fresh && r.tries == 0 }
 
 // forward does the step at the cursor.
 func (r *run) forward(ctx context.Context) error {
@@ -71,7 +74,7 @@ func (r *run) forward(ctx context.Context) error {
 			return err
 		}
 	}
-	at := driver.Attempt{Resume: !r.fresh || r.tries > 0, SentAt: rec.SentAt}
+	at := driver.Attempt{Resume: !r.unsent(), SentAt: rec.SentAt}
 	if !at.Resume {
 		at.SentAt = time.Time{}
 	}
@@ -83,7 +86,7 @@ func (r *run) forward(ctx context.Context) error {
 		return r.resolve(ctx, at, nil)
 	}
 	err := r.call(ctx, func(ctx context.Context) error { return st.do(ctx, r, at) })
-	if err == nil || driver.EffectOf(err) == driver.EffectDone && !errors.Is(err, errLost) {
+	if err == nil {
 		return r.stepDone(ctx, at)
 	}
 	rec.Error = err.Error()

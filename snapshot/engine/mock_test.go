@@ -115,3 +115,17 @@ func TestUnclassifiedErrorIsUnknown(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "s", s.Native)
 }
+
+// TestDoneButFailed: a call that took effect and failed after it brought no answer; the look-up brings it.
+func TestDoneButFailed(t *testing.T) {
+	drv, _, eng, vol := mocked(t)
+	drv.EXPECT().CreateSnapshot(gomock.Any(), gomock.Any()).Return(driver.Snapshot{},
+		&driver.Error{Class: driver.ErrUnavailable, Effect: driver.EffectDone, Err: errors.New("made, but not read back")})
+	drv.EXPECT().Lookup(gomock.Any(), gomock.Any()).DoAndReturn(
+		func(_ context.Context, req driver.LookupRequest) (driver.Snapshot, error) {
+			return driver.Snapshot{Ref: driver.SnapshotRef{Volume: "v", ID: "s", Token: req.Snapshot.Token}}, nil
+		})
+	s, err := eng.Create(ctx(t), engine.CreateRequest{Volume: vol.ID, Name: "one"})
+	require.NoError(t, err)
+	require.Equal(t, "s", s.Native)
+}

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/storagesnap/storagesnap/driver"
+	"github.com/storagesnap/storagesnap/driver/drivertest"
 	"github.com/storagesnap/storagesnap/inventory"
 	"github.com/storagesnap/storagesnap/snapshot"
 	"github.com/storagesnap/storagesnap/snapshot/engine"
@@ -181,4 +182,24 @@ func TestSubmitAndWait(t *testing.T) {
 	require.True(t, stored.LeaseUntil.IsZero() || stored.LeaseUntil.Before(stored.UpdatedAt), "nobody holds a lease on what has ended")
 	_, err = w.eng.Wait(ctx(t), snapshot.NewID[inventory.OperationID]())
 	require.ErrorIs(t, err, driver.ErrNotFound)
+}
+
+// TestDeleteVolumeHalfDone: once a snapshot is gone, an operation that is refused the next one does not count as failed.
+func TestDeleteVolumeHalfDone(t *testing.T) {
+	w := newWorld(t, settings{})
+	w.create("one")
+	w.create("two")
+	w.faults.Add(drivertest.Fault{
+		Method: "DeleteSnapshot", Call: 2, When: drivertest.Before, Err: driver.Errorf(driver.ErrPermission, "no"),
+	})
+	err := w.eng.DeleteVolume(ctx(t), engine.DeleteVolumeRequest{Volume: w.volume.ID, Snapshots: engine.SnapshotsDelete})
+	require.ErrorIs(t, err, driver.ErrPermission)
+	var e *engine.Error
+	require.ErrorAs(t, err, &e)
+	require.Equal(t, inventory.Waiting, e.State)
+	require.NoError(t, w.eng.Retry(ctx(t), e.Operation))
+	_, err = w.eng.Wait(ctx(t), e.Operation)
+	require.NoError(t, err)
+	require.Empty(t, w.array.Volumes())
+	w.consistent()
 }
