@@ -83,7 +83,7 @@ func (e *Engine) heartbeatLoop() {
 			if left > e.opts.LeaseTTL/2 || r.finished() {
 				continue
 			}
-			if err := r.renew(e.base); err != nil && left < e.opts.LeaseTTL/6 {
+			if err := r.renew(e.base); errors.Is(err, inventory.ErrStale) || err != nil && left < e.opts.LeaseTTL/6 {
 				e.log.Error("lease lost; the call under way is interrupted", "operation", r.id.String(), "error", err)
 				interrupt(&r.endCall)
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/storagesnap/storagesnap/driver"
+	"github.com/storagesnap/storagesnap/driver/drivertest"
 	"github.com/storagesnap/storagesnap/inventory"
 	"github.com/storagesnap/storagesnap/snapshot"
 	"github.com/storagesnap/storagesnap/snapshot/engine"
@@ -282,6 +283,7 @@ func deleteVolumeScene(policy engine.SnapshotsPolicy, dies bool) scene {
 // after the other: the first in the operation, the next in the recovery from it, and so on.
 type performance struct {
 	scene  scene
+	lost   string // the call whose first reply is lost, besides; empty for none
 	deaths []int
 	died   bool   // whether the last of them came so far
 	where  string // where the processes died
@@ -307,6 +309,7 @@ func (p *performance) play(t testing.TB) {
 		w.open()
 		if !acted {
 			acted = true
+			w.loseReply(p.lost)
 			_ = p.scene.act(w, &st)
 		}
 		idle(w)
@@ -388,6 +391,38 @@ func TestCrashMatrix(t *testing.T) {
 				require.GreaterOrEqual(t, cells, 2)
 			})
 		}
+	}
+}
+
+// TestCrashAfterALostReply: the same, with one reply lost before the process dies.
+func TestCrashAfterALostReply(t *testing.T) {
+	for _, sc := range scenes() {
+		for _, call := range mutations() {
+			t.Run(sc.name+"/"+call, func(t *testing.T) {
+				t.Parallel()
+				for n := 1; ; n++ {
+					p := &performance{scene: sc, lost: call, deaths: []int{n}}
+					p.play(t)
+					if !p.died {
+						return
+					}
+				}
+			})
+		}
+	}
+}
+
+// mutations are the calls whose lost reply leaves something unknown.
+func mutations() []string {
+	return []string{"CreateSnapshot", "DeleteSnapshot", "Revert", "Clone", "DeleteVolume", "Detach", "Revoke", "Introduce"}
+}
+
+// loseReply loses the first reply to the call.
+func (w *world) loseReply(call string) {
+	if call != "" {
+		w.faults.Add(drivertest.Fault{
+			Method: call, Call: 1, When: drivertest.After, Err: driver.Errorf(driver.ErrIndeterminate, "the reply was lost"),
+		})
 	}
 }
 

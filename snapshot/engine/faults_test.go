@@ -117,9 +117,8 @@ func TestEffectAfterTheReplyWasLost(t *testing.T) {
 
 func TestCancelledContext(t *testing.T) {
 	// Besides, the reply of one call is lost: what was cancelled while its outcome is unknown must not be taken for undone.
-	lost := []string{"", "CreateSnapshot", "DeleteSnapshot", "Revert", "Clone", "DeleteVolume", "Detach", "Revoke", "Introduce"}
 	for _, sc := range scenes() {
-		for _, call := range lost {
+		for _, call := range append(mutations(), "") {
 			t.Run(sc.name+"/lost "+call, func(t *testing.T) {
 				t.Parallel()
 				playCanceled(t, sc, call)
@@ -134,11 +133,7 @@ func playCanceled(t *testing.T, sc scene, lost string) {
 		w := newWorld(t, sc.settings)
 		st := stage{op: snapshot.NewID[inventory.OperationID]()}
 		sc.before(w, &st)
-		if lost != "" {
-			w.faults.Add(drivertest.Fault{
-				Method: lost, Call: 1, When: drivertest.After, Err: driver.Errorf(driver.ErrIndeterminate, "the reply was lost"),
-			})
-		}
+		w.loseReply(lost)
 		canceled, acted := cancelAt(w, &sc, &st, n)
 		w.faults.Clear()
 		p := performance{scene: sc}

@@ -410,3 +410,36 @@ func TestUndoIsNotOverWhenSomethingIsMissing(t *testing.T) {
 	require.Positive(t, w.host.Attached(w.now().Disk))
 	w.tree()
 }
+
+// TestLeaseLost: a process whose operation was taken over ends its call, writes nothing more, and leaves it to the other.
+func TestLeaseLost(t *testing.T) {
+	w := newWorld(t, settings{opts: engine.Options{LeaseTTL: 60 * time.Millisecond, Poll: time.Hour}})
+	hanging, release := blocked(w)
+	defer release()
+	op, err := w.eng.Submit(ctx(t), engine.CreateRequest{Volume: w.volume.ID, Name: "one"})
+	require.NoError(t, err)
+	<-hanging
+	stored, err := w.inv.Operation(ctx(t), op.ID)
+	require.NoError(t, err)
+	stored.Epoch++ // the other process has this one's name, so it need not wait for the lease
+	vol, err := w.inv.Volume(ctx(t), w.volume.ID)
+	require.NoError(t, err)
+	commit(w, inventory.Change{
+		Volumes: []inventory.VolumeChange{{Volume: vol, IfVersion: vol.Version}},
+		Operation: &inventory.OperationChange{
+			Operation: stored, IfEpoch: stored.Epoch - 1, TakeOver: true, LeaseTTL: time.Hour,
+		},
+	})
+	release()
+	require.NoError(t, w.eng.Idle(ctx(t)))
+	after, err := w.inv.Operation(ctx(t), op.ID)
+	require.NoError(t, err)
+	require.Equal(t, stored.Epoch, after.Epoch)
+	require.Equal(t, inventory.Running, after.State, "the process that lost it has written nothing")
+	require.NoError(t, w.eng.Close(ctx(t)))
+	w.eng, w.killer = nil, nil
+	w.open()
+	_, err = w.eng.Wait(ctx(t), op.ID)
+	require.NoError(t, err)
+	require.Equal(t, 1, w.tree().Len())
+}
