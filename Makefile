@@ -21,7 +21,7 @@ fmt: ## format all Go files
 
 bench: ## print the figures that README quotes; the reflink needs root and xfsprogs
 	go test -run='^$$' -bench='Create$$|CommitPair|Listing|Scale' -benchtime=2s ./internal/bench
-	go test -run='^$$' -bench='Build/.*1000000' -benchtime=3x -cpu=1 ./snapshot
+	go test -run='^$$' -bench='Build/sorted/n=1000000' -benchtime=3x -cpu=1 ./snapshot
 	go test -run='^$$' -bench='Snapshot' -benchtime=10x ./drivers/local
 
 allbench: ## run every benchmark
