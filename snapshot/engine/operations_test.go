@@ -37,6 +37,19 @@ func TestOperationIDMakesARequestRepeatable(t *testing.T) {
 	require.NoError(t, w.eng.Delete(ctx(t), engine.DeleteRequest{Snapshot: first.ID}))
 	_, err = w.eng.Create(ctx(t), req)
 	require.ErrorIs(t, err, driver.ErrConflict, "what it made is gone, and a repeat must not look like a success")
+
+	two := w.create("two")
+	clone := engine.CloneRequest{
+		Common: engine.Common{OperationID: snapshot.NewID[inventory.OperationID]()}, Snapshot: two.ID, Name: "copy",
+	}
+	made, err := w.eng.Clone(ctx(t), clone)
+	require.NoError(t, err)
+	repeated, err := w.eng.Clone(ctx(t), clone)
+	require.NoError(t, err)
+	require.Equal(t, made.ID, repeated.ID)
+	require.NoError(t, w.eng.DeleteVolume(ctx(t), engine.DeleteVolumeRequest{Volume: made.ID}))
+	_, err = w.eng.Clone(ctx(t), clone)
+	require.ErrorIs(t, err, driver.ErrConflict)
 }
 
 func TestFailedOperationBeginsAnew(t *testing.T) {

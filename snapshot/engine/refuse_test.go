@@ -177,6 +177,18 @@ func TestRefusalsByFacts(t *testing.T) {
 		require.Equal(t, before, w.array.Counts()["CreateSnapshot"], "without asking the array")
 		w.tree()
 	})
+	t.Run("roll back siblings too", func(t *testing.T) {
+		w := newWorld(t, settings{facts: driver.Facts{RevertUnit: driver.UnitContainer}})
+		native := w.array.AddVolumeIn("flexvol", size)
+		sibling := w.array.AddVolumeIn("flexvol", size)
+		vol, err := w.eng.Import(ctx(t), engine.ImportRequest{Backend: "array", Native: native})
+		require.NoError(t, err)
+		s, err := w.eng.Create(ctx(t), engine.CreateRequest{Volume: vol.ID, Name: "one"})
+		require.NoError(t, err)
+		_, err = w.eng.Revert(ctx(t), engine.RevertRequest{Volume: vol.ID, Snapshot: s.ID})
+		require.ErrorIs(t, err, driver.ErrUnsupported)
+		require.ErrorContains(t, err, string(sibling))
+	})
 	t.Run("drop younger ones", func(t *testing.T) {
 		w := newWorld(t, settings{facts: driver.Facts{RevertDropsYounger: true}})
 		w.fill(1)

@@ -57,6 +57,9 @@ func prepareRevert(ctx context.Context, r *run) (inventory.Change, error) {
 	if target.Volume != r.vol.ID {
 		return none, driver.Errorf(driver.ErrInvalid, "snapshot %s is of volume %s, not of %s", target.ID, target.Volume, r.vol.ID)
 	}
+	if err := r.alone(ctx); err != nil {
+		return none, err
+	}
 	if err := r.openHost(ctx); err != nil {
 		return none, err
 	}
@@ -112,6 +115,23 @@ func (r *run) fenceable(a *Assertion) error {
 	}
 	return driver.Errorf(driver.ErrUnsupported, "neither backend %q controls access nor a host is known for volume %s, so nothing "+
 		"would keep a writer away; detach it and assert that, or add the host", r.b.name, r.vol.ID)
+}
+
+// alone refuses a revert that would roll back other volumes too.
+func (r *run) alone(ctx context.Context) error {
+	if r.desc.Facts.RevertUnit != driver.UnitContainer {
+		return nil
+	}
+	v, err := ask(ctx, r, "Volume", func(ctx context.Context) (driver.Volume, error) { return r.b.drv.Volume(ctx, r.d.Native) })
+	if err != nil || len(v.Siblings) == 0 {
+		return err
+	}
+	siblings := make([]driver.Blocker, len(v.Siblings))
+	for i, id := range v.Siblings {
+		siblings[i] = driver.Blocker{Kind: "volume", ID: string(id)}
+	}
+	return driver.Blocked(driver.ErrUnsupported, siblings,
+		"backend %q rolls back all volumes of container %s together; clone the snapshot instead", r.b.name, v.Container)
 }
 
 // mayDrop lists what the array would drop with the revert, and refuses it unless the request agrees.

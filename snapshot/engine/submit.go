@@ -125,14 +125,19 @@ func (e *Engine) runOf(ctx context.Context, k *kind, req Request) (*run, invento
 
 // remembered: a success answers for its request as long as what it made exists.
 func (e *Engine) remembered(ctx context.Context, r *run, prior inventory.Operation) (*run, inventory.Operation, error) {
-	var res result
-	if err := json.Unmarshal(prior.Result, &res); err != nil || res.Snapshot.IsZero() || prior.Kind != kindCreate {
-		return nil, prior, nil //nolint:nilerr // a result without an object is remembered for good
+	res, err := resultOf(prior, nil)
+	if err != nil {
+		return nil, inventory.Operation{}, refused(r.op.Kind, err, "")
 	}
-	_, err := e.inv.Snapshot(ctx, res.Snapshot)
+	switch prior.Kind {
+	case kindCreate:
+		_, err = e.inv.Snapshot(ctx, res.Snapshot)
+	case kindClone, kindImport, kindRevert:
+		_, err = e.inv.Volume(ctx, res.Volume)
+	}
 	if errors.Is(err, inventory.ErrNotFound) {
 		return nil, inventory.Operation{}, refused(r.op.Kind, driver.Errorf(driver.ErrConflict,
-			"operation id %s made snapshot %s, which was deleted since", prior.ID, res.Snapshot), "choose a fresh operation id")
+			"operation id %s succeeded, but what it made or changed was removed since", prior.ID), "choose a fresh operation id")
 	}
 	return nil, prior, classified(err)
 }
