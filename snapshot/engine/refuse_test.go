@@ -33,6 +33,9 @@ func TestRefusals(t *testing.T) {
 		says  string
 	}{
 		{"no request", nil, driver.ErrInvalid, "no request"},
+		{"no request behind a pointer", (*engine.CreateRequest)(nil), driver.ErrInvalid, "no request"},
+		{"a pointer to a bad request", &engine.CreateRequest{Volume: vol}, driver.ErrInvalid, "no name"},
+		{"a pointer to a good request", &engine.CreateRequest{Volume: nobody, Name: "x"}, driver.ErrNotFound, nobody.String()},
 		{"create without a volume", engine.CreateRequest{Name: "x"}, driver.ErrInvalid, "no volume"},
 		{"create on an unknown volume", engine.CreateRequest{Volume: nobody, Name: "x"}, driver.ErrNotFound, nobody.String()},
 		{"create without a name", engine.CreateRequest{Volume: vol}, driver.ErrInvalid, "no name"},

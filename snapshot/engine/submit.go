@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/storagesnap/storagesnap/driver"
 	"github.com/storagesnap/storagesnap/inventory"
@@ -36,7 +37,7 @@ func (e *Engine) Submit(ctx context.Context, req Request) (inventory.Operation, 
 // submit returns the run, or, for a request that was made before, the operation that is there.
 func (e *Engine) submit(ctx context.Context, req Request) (*run, inventory.Operation, error) {
 	var none inventory.Operation
-	if req == nil {
+	if req = value(req); req == nil {
 		return nil, none, driver.Errorf(driver.ErrInvalid, "engine: no request")
 	}
 	k := e.kinds[req.kind()]
@@ -61,6 +62,19 @@ func (e *Engine) submit(ctx context.Context, req Request) (*run, inventory.Opera
 		return nil, none, err
 	}
 	return r, none, nil
+}
+
+// value returns the request itself where a pointer to it was given, and nil for none.
+func value(req Request) Request {
+	v := reflect.ValueOf(req)
+	for v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	}
+	if !v.IsValid() {
+		return nil
+	}
+	itself, _ := v.Interface().(Request)
+	return itself
 }
 
 // join is for a request whose operation is under way in this process: the same request gets the same operation.
@@ -155,17 +169,29 @@ func (e *Engine) launch(ctx context.Context, r *run) error {
 			return nil
 		}
 		if !errors.Is(err, errElsewhere) {
-			return refused(r.kind.name, err, "")
+			return r.refused(err)
 		}
 		e.unlock(r)
 	}
 	r.op.Volumes = volumes
 	if err := r.commit(ctx, inventory.Change{}); err != nil {
-		return refused(r.kind.name, err, "")
+		return r.refused(err)
 	}
 	r.event(inventory.Queued, "", nil)
 	e.wg.Go(func() { e.finish(r, e.whenFree(r, volumes)) })
 	return nil
+}
+
+// refused is the error of a request that did not begin, or of which nobody can tell: then its operation's id says where to
+// look.
+func (r *run) refused(err error) error {
+	if !errors.Is(err, inventory.ErrIndeterminate) {
+		return refused(r.kind.name, err, "")
+	}
+	return &Error{
+		Operation: r.id, Kind: r.kind.name, State: inventory.Running, Err: classified(err),
+		Next: "whether it was begun is unknown; if it was, it is taken up from its journal: wait for the operation by its id",
+	}
 }
 
 // whenFree waits for the queued run's turn and executes it.
