@@ -73,7 +73,7 @@ func value(req Request) Request {
 	if !v.IsValid() {
 		return nil
 	}
-	itself, _ := v.Interface().(Request)
+	itself, _ := reflect.TypeAssert[Request](v)
 	return itself
 }
 
