@@ -51,14 +51,39 @@ func TestFaultMatrix(t *testing.T) {
 	}
 }
 
+// TestRefusedAfterALostReply: the first send took effect and its reply was lost; the second is refused. That refusal says
+// nothing of the first.
+func TestRefusedAfterALostReply(t *testing.T) {
+	for _, sc := range scenes() {
+		for _, call := range mutations() {
+			t.Run(sc.name+"/"+call, func(t *testing.T) {
+				t.Parallel()
+				playThrough(t, sc,
+					drivertest.Fault{
+						Method: call, Call: 1, When: drivertest.After, Err: driver.Errorf(driver.ErrIndeterminate, "the reply was lost"),
+					},
+					drivertest.Fault{Method: call, Call: 2, When: drivertest.Before, Err: driver.Errorf(driver.ErrPermission, "no")})
+			})
+		}
+	}
+}
+
 func playFaults(t *testing.T, sc scene, call string, when drivertest.When, err error, times int) {
+	t.Helper()
+	var faults []drivertest.Fault
+	for n := range times {
+		faults = append(faults, drivertest.Fault{Method: call, Call: n + 1, When: when, Err: err})
+	}
+	playThrough(t, sc, faults...)
+}
+
+// playThrough plays the scene with the faults, and lets what waits go on once they are over.
+func playThrough(t *testing.T, sc scene, faults ...drivertest.Fault) {
 	t.Helper()
 	w := newWorld(t, sc.settings)
 	st := stage{op: snapshot.NewID[inventory.OperationID]()}
 	sc.before(w, &st)
-	for n := range times {
-		w.faults.Add(drivertest.Fault{Method: call, Call: n + 1, When: when, Err: err})
-	}
+	w.faults.Add(faults...)
 	acted := sc.act(w, &st)
 	require.NoError(t, w.eng.Idle(ctx(t)))
 	w.faults.Clear()
