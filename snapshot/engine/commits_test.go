@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -79,4 +80,45 @@ func playLostCommit(t *testing.T, sc scene, n int, written, blind bool) (reached
 	p := performance{scene: sc}
 	p.judge(w, &st)
 	return reached
+}
+
+// rival does something of its own directly before a commit.
+type rival struct {
+	inventory.Inventory
+	before func(c inventory.Change)
+}
+
+func (r *rival) Commit(ctx context.Context, c inventory.Change) error {
+	r.before(c)
+	return r.Inventory.Commit(ctx, c)
+}
+
+// TestStaleOutcome: a record changes between the computing of an outcome and its commit. The outcome is computed again by
+// the same process, and neither change is lost.
+func TestStaleOutcome(t *testing.T) {
+	w := newWorld(t, settings{})
+	w.close()
+	sound := w.inv
+	once := false
+	w.inv = &rival{Inventory: sound, before: func(c inventory.Change) {
+		if c.Operation == nil || c.Operation.Operation.State != inventory.Succeeded || len(c.Put) == 0 || once {
+			return
+		}
+		once = true
+		s, err := sound.Snapshot(ctx(t), c.Put[0].ID)
+		require.NoError(t, err)
+		s.Holds = []snapshot.Hold{{Name: "meanwhile", Since: time.Now()}}
+		require.NoError(t, sound.Commit(ctx(t), inventory.Change{
+			ID: snapshot.NewID[inventory.ChangeID](), Put: []snapshot.Snapshot{s},
+		}))
+	}}
+	w.open()
+	one := w.create("one")
+	require.True(t, once)
+	require.Len(t, one.Holds, 1)
+	for op, err := range sound.Operations(ctx(t), inventory.OperationQuery{}) {
+		require.NoError(t, err)
+		require.EqualValues(t, 1, op.Epoch, "it was not left to recovery")
+	}
+	w.tree()
 }
