@@ -427,11 +427,10 @@ func TestUndoIsNotOverWhenSomethingIsMissing(t *testing.T) {
 // TestLeaseLost: a process whose operation was taken over ends its call, writes nothing more, and leaves it to the other.
 func TestLeaseLost(t *testing.T) {
 	w := newWorld(t, settings{opts: engine.Options{LeaseTTL: 60 * time.Millisecond, Poll: time.Hour}})
-	hanging, release := blocked(w)
-	defer release()
+	w.faults.Add(drivertest.Fault{Method: "CreateSnapshot", Call: 1, When: drivertest.Hang}) // done, and no reply ever
 	op, err := w.eng.Submit(ctx(t), engine.CreateRequest{Volume: w.volume.ID, Name: "one"})
 	require.NoError(t, err)
-	<-hanging
+	require.Eventually(t, func() bool { return len(w.array.AllSnapshots()) == 1 }, time.Minute, time.Millisecond)
 	stored, err := w.inv.Operation(ctx(t), op.ID)
 	require.NoError(t, err)
 	stored.Epoch++ // the other process has this one's name, so it need not wait for the lease
@@ -443,8 +442,7 @@ func TestLeaseLost(t *testing.T) {
 			Operation: stored, IfEpoch: stored.Epoch - 1, TakeOver: true, LeaseTTL: time.Hour,
 		},
 	})
-	release()
-	require.NoError(t, w.eng.Idle(ctx(t)))
+	require.NoError(t, w.eng.Idle(ctx(t)), "the next heartbeat notices, and ends the call")
 	after, err := w.inv.Operation(ctx(t), op.ID)
 	require.NoError(t, err)
 	require.Equal(t, stored.Epoch, after.Epoch)
@@ -488,4 +486,28 @@ func TestTwoEngines(t *testing.T) {
 			require.Equal(t, 20, w.tree().Len())
 		})
 	}
+}
+
+// TestCancelBeforeThePivot: what was done by then is taken back, and nothing else is begun.
+func TestCancelBeforeThePivot(t *testing.T) {
+	w := newWorld(t, settings{host: true})
+	w.fill(1)
+	one := w.create("one")
+	w.fill(2)
+	c, cancel := context.WithCancel(ctx(t))
+	w.onCall(func(method string) {
+		if method == "Revoke" {
+			cancel()
+		}
+	})
+	_, err := w.eng.Revert(c, engine.RevertRequest{Volume: w.volume.ID, Snapshot: one.ID, KeepCurrent: true, KeepName: "kept"})
+	w.onCall(nil)
+	require.ErrorIs(t, err, context.Canceled)
+	var e *engine.Error
+	require.ErrorAs(t, err, &e)
+	require.Equal(t, inventory.Failed, e.State)
+	require.Zero(t, w.array.Counts()["Revert"])
+	require.Equal(t, byte(2), w.content(w.now().Native))
+	require.Positive(t, w.host.Attached(w.now().Disk))
+	require.Equal(t, 1, w.tree().Len())
 }
