@@ -494,13 +494,16 @@ func TestCancelBeforeThePivot(t *testing.T) {
 	w.fill(1)
 	one := w.create("one")
 	w.fill(2)
-	c, cancel := context.WithCancel(ctx(t))
+	req := engine.RevertRequest{
+		Common: engine.Common{OperationID: snapshot.NewID[inventory.OperationID]()},
+		Volume: w.volume.ID, Snapshot: one.ID, KeepCurrent: true, KeepName: "kept",
+	}
 	w.onCall(func(method string) {
 		if method == "Revoke" {
-			cancel()
+			require.NoError(t, w.eng.Cancel(ctx(t), req.OperationID))
 		}
 	})
-	_, err := w.eng.Revert(c, engine.RevertRequest{Volume: w.volume.ID, Snapshot: one.ID, KeepCurrent: true, KeepName: "kept"})
+	_, err := w.eng.Revert(ctx(t), req)
 	w.onCall(nil)
 	require.ErrorIs(t, err, context.Canceled)
 	var e *engine.Error
