@@ -188,52 +188,6 @@ func TestCloseDrains(t *testing.T) {
 	w.eng = nil
 }
 
-func TestLeaseOfADeadProcess(t *testing.T) {
-	w := newWorld(t, settings{opts: engine.Options{LeaseTTL: 50 * time.Millisecond, Poll: 5 * time.Millisecond}})
-	w.fill(1)
-	w.close()
-	for n := 1; n <= 8; n++ { // wherever it died, another owner finishes it when the lease has ended
-		w.killer = newKiller(n)
-		w.opts.Owner = "first"
-		w.open()
-		_, _ = w.eng.Create(ctx(t), engine.CreateRequest{Volume: w.volume.ID, Name: "x"})
-		w.die()
-		w.opts.Owner = "second"
-		w.open()
-		require.Eventually(t, func() bool {
-			for _, err := range w.inv.Operations(ctx(t), inventory.OperationQuery{Open: true}) {
-				return err != nil
-			}
-			return true
-		}, time.Minute, time.Millisecond)
-		w.tree()
-		w.close()
-		w.eng = nil
-	}
-	w.open()
-}
-
-func TestHeartbeatKeepsALongCall(t *testing.T) {
-	w := newWorld(t, settings{opts: engine.Options{LeaseTTL: 60 * time.Millisecond, Poll: 5 * time.Millisecond}})
-	hanging, release := blocked(w)
-	defer release()
-	op, err := w.eng.Submit(ctx(t), engine.CreateRequest{Volume: w.volume.ID, Name: "one"})
-	require.NoError(t, err)
-	<-hanging
-	renewed := func(at time.Time) bool {
-		stored, err := w.inv.Operation(ctx(t), op.ID)
-		require.NoError(t, err)
-		return stored.LeaseUntil.After(at)
-	}
-	begun, err := w.inv.Operation(ctx(t), op.ID)
-	require.NoError(t, err)
-	require.Eventually(t, func() bool { return renewed(begun.LeaseUntil) }, time.Minute, time.Millisecond)
-	release()
-	_, err = w.eng.Wait(ctx(t), op.ID)
-	require.NoError(t, err)
-	w.tree()
-}
-
 func TestExplain(t *testing.T) {
 	w := newWorld(t, settings{host: true})
 	one := w.create("one")
@@ -422,70 +376,6 @@ func TestUndoIsNotOverWhenSomethingIsMissing(t *testing.T) {
 	require.ErrorIs(t, err, driver.ErrPermission, "it fails with what turned it back")
 	require.Positive(t, w.host.Attached(w.now().Disk))
 	w.tree()
-}
-
-// TestLeaseLost: a process whose operation was taken over ends its call, writes nothing more, and leaves it to the other.
-func TestLeaseLost(t *testing.T) {
-	w := newWorld(t, settings{opts: engine.Options{LeaseTTL: 60 * time.Millisecond, Poll: time.Hour}})
-	w.faults.Add(drivertest.Fault{Method: "CreateSnapshot", Call: 1, When: drivertest.Hang}) // done, and no reply ever
-	op, err := w.eng.Submit(ctx(t), engine.CreateRequest{Volume: w.volume.ID, Name: "one"})
-	require.NoError(t, err)
-	require.Eventually(t, func() bool { return len(w.array.AllSnapshots()) == 1 }, time.Minute, time.Millisecond)
-	stored, err := w.inv.Operation(ctx(t), op.ID)
-	require.NoError(t, err)
-	stored.Epoch++ // the other process has this one's name, so it need not wait for the lease
-	vol, err := w.inv.Volume(ctx(t), w.volume.ID)
-	require.NoError(t, err)
-	commit(w, inventory.Change{
-		Volumes: []inventory.VolumeChange{{Volume: vol, IfVersion: vol.Version}},
-		Operation: &inventory.OperationChange{
-			Operation: stored, IfEpoch: stored.Epoch - 1, TakeOver: true, LeaseTTL: time.Hour,
-		},
-	})
-	require.NoError(t, w.eng.Idle(ctx(t)), "the next heartbeat notices, and ends the call")
-	after, err := w.inv.Operation(ctx(t), op.ID)
-	require.NoError(t, err)
-	require.Equal(t, stored.Epoch, after.Epoch)
-	require.Equal(t, inventory.Running, after.State, "the process that lost it has written nothing")
-	require.NoError(t, w.eng.Close(ctx(t)))
-	w.eng, w.killer = nil, nil
-	w.open()
-	_, err = w.eng.Wait(ctx(t), op.ID)
-	require.NoError(t, err)
-	require.Equal(t, 1, w.tree().Len())
-}
-
-// TestTwoEngines: two processes with one inventory and one array never work on one volume at once; what comes second is
-// queued. The pedant complains if the array sees two mutations of a volume together.
-func TestTwoEngines(t *testing.T) {
-	for name, store := range stores() {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, settings{inv: store, opts: engine.Options{Poll: 10 * time.Millisecond}})
-			other, err := engine.New(w.inv, engine.Options{Owner: "other", Poll: 10 * time.Millisecond})
-			require.NoError(t, err)
-			require.NoError(t, other.AddBackend("array", w.pedant.Driver(w.array.Driver())))
-			require.NoError(t, other.Start(ctx(t)))
-			defer func() { require.NoError(t, other.Close(ctx(t))) }()
-			var wg sync.WaitGroup
-			for _, eng := range []*engine.Engine{w.eng, other} {
-				for range 2 {
-					wg.Go(func() {
-						for range 5 {
-							s, err := eng.Create(ctx(t), engine.CreateRequest{Volume: w.volume.ID, Name: "x"})
-							if err == nil {
-								_, err = eng.Revert(ctx(t), engine.RevertRequest{Volume: w.volume.ID, Snapshot: s.ID})
-							}
-							if err != nil {
-								t.Error(err)
-							}
-						}
-					})
-				}
-			}
-			wg.Wait()
-			require.Equal(t, 20, w.tree().Len())
-		})
-	}
 }
 
 // TestCancelBeforeThePivot: what was done by then is taken back, and nothing else is begun.
