@@ -34,8 +34,20 @@ func (e *Engine) Submit(ctx context.Context, req Request) (inventory.Operation, 
 	return r.saved, nil
 }
 
+// errTaken: somebody else has begun the operation between our look and our intent.
+var errTaken = errors.New("begun by somebody else in this moment; repeat the request")
+
 // submit returns the run, or, for a request that was made before, the operation that is there.
 func (e *Engine) submit(ctx context.Context, req Request) (*run, inventory.Operation, error) {
+	for try := 1; ; try++ {
+		r, prior, err := e.submitOnce(ctx, req)
+		if !errors.Is(err, errTaken) || try == e.opts.Attempts {
+			return r, prior, err
+		}
+	}
+}
+
+func (e *Engine) submitOnce(ctx context.Context, req Request) (*run, inventory.Operation, error) {
 	var none inventory.Operation
 	if req = value(req); req == nil {
 		return nil, none, driver.Errorf(driver.ErrInvalid, "engine: no request")
@@ -272,7 +284,7 @@ func (r *run) begin(ctx context.Context) error {
 		case r.enter == entryOwned && !r.owned(ctx):
 			return errLost
 		case r.enter == entryNew && r.taken(ctx):
-			return driver.Errorf(driver.ErrBusy, "operation %s was begun by another process in this moment; repeat the request", r.id)
+			return driver.Errorf(driver.ErrBusy, "operation %s: %w", r.id, errTaken)
 		}
 	}
 	return driver.Errorf(driver.ErrBusy, "the inventory keeps changing under the request")
