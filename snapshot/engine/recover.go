@@ -77,6 +77,12 @@ func (e *Engine) takeUp(ctx context.Context, op inventory.Operation, cancel bool
 	if other, err := e.adopt(r); other != nil || err != nil {
 		return err // under way already, or closing
 	}
+	// What was listed may be old: a run of this process may have ended it since. Now that it is ours here, look again.
+	if now, err := e.inv.Operation(ctx, op.ID); err != nil || now.Epoch != op.Epoch || !now.UpdatedAt.Equal(op.UpdatedAt) {
+		r.err = errLost
+		e.release(r)
+		return errLost
+	}
 	if op.State == inventory.Queued {
 		return e.requeue(ctx, r)
 	}
