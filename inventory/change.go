@@ -56,7 +56,8 @@ type OperationChange struct {
 	// not exist. Epochs begin with 1.
 	IfEpoch int64
 	// TakeOver: the caller takes the operation from another process, with Operation.Epoch = IfEpoch + 1. It is refused as
-	// stale unless the lease has expired by the store's clock, there is none, or it is the same LeaseOwner's.
+	// stale unless the operation is open, and the lease has expired by the store's clock, there is none, or it is the same
+	// LeaseOwner's.
 	TakeOver bool
 	// Restart: a terminal operation begins anew under its id, with Operation.Epoch = IfEpoch + 1; stale unless the stored
 	// one is Failed.

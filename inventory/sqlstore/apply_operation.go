@@ -80,6 +80,9 @@ func (a *application) explainOperation(ctx context.Context) error {
 	case c.Restart:
 		return stale("operation %s: is %s; only a failed one begins anew", id, stored.state)
 	}
+	if !inventory.OperationState(stored.state).Open() {
+		return stale("operation %s: is %s and has ended", id, stored.state)
+	}
 	return stale("operation %s: leased by %s for now", id, stored.leaseOwner)
 }
 

@@ -27,7 +27,7 @@ type operationMode struct{ takeOver, restart bool }
 func (m operationMode) condition() string {
 	switch {
 	case m.takeOver:
-		return " AND (lease_until IS NULL OR lease_until <= {now} OR lease_owner = :lease_owner)"
+		return " AND is_open = 1 AND (lease_until IS NULL OR lease_until <= {now} OR lease_owner = :lease_owner)"
 	case m.restart:
 		return " AND state = 'failed'"
 	}

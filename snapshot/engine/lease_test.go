@@ -9,6 +9,7 @@ import (
 
 	"github.com/storagesnap/storagesnap/driver/drivertest"
 	"github.com/storagesnap/storagesnap/inventory"
+	"github.com/storagesnap/storagesnap/snapshot"
 	"github.com/storagesnap/storagesnap/snapshot/engine"
 )
 
@@ -118,6 +119,27 @@ func TestTwoEngines(t *testing.T) {
 			}
 			wg.Wait()
 			require.Equal(t, 20, w.tree().Len())
+		})
+	}
+}
+
+// TestWhatHasEndedIsNotTakenOver: a stale listing must not begin an operation a second time, on any store.
+func TestWhatHasEndedIsNotTakenOver(t *testing.T) {
+	for name, store := range stores() {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, settings{inv: store})
+			w.create("one")
+			for op, err := range w.inv.Operations(ctx(t), inventory.OperationQuery{Kind: "create"}) {
+				require.NoError(t, err)
+				op.State = inventory.Queued
+				op.Epoch++
+				err = w.inv.Commit(ctx(t), inventory.Change{
+					ID:        snapshot.NewID[inventory.ChangeID](),
+					Operation: &inventory.OperationChange{Operation: op, IfEpoch: op.Epoch - 1, TakeOver: true, LeaseTTL: time.Hour},
+				})
+				require.ErrorIs(t, err, inventory.ErrStale)
+			}
+			require.Equal(t, 1, w.tree().Len())
 		})
 	}
 }
