@@ -38,7 +38,7 @@ func prepareDelete(ctx context.Context, r *run) (inventory.Change, error) {
 	if err := r.deletable(ctx, row); err != nil {
 		return inventory.Change{}, err
 	}
-	r.d.Snapshot, r.d.Ref, r.d.Was = row.ID, refOf(row), row.State
+	r.p.Snapshot, r.p.Ref, r.p.Was = row.ID, refOf(row), row.State
 	r.plan(stepDelete)
 	row.State = snapshot.Deleting
 	return inventory.Change{Volumes: r.volumeChange(r.pend(r.vol)), Put: []snapshot.Snapshot{row}}, nil
@@ -87,18 +87,18 @@ func kept(s snapshot.Snapshot, now time.Time) []driver.Blocker {
 }
 
 func doDelete(ctx context.Context, r *run, at driver.Attempt) error {
-	res, err := r.deleteSnapshot(ctx, r.d.Ref, at)
-	r.d.Recoverable = res.RecoverableUntil
+	res, err := r.deleteSnapshot(ctx, r.p.Ref, at)
+	r.p.Recoverable = res.RecoverableUntil
 	return absentIsDone(err) // the volume itself may be gone, with its snapshots
 }
 
 func findDeleted(ctx context.Context, r *run, at driver.Attempt) (bool, error) {
-	m, err := r.lookUp(ctx, r.d.Ref, at)
+	m, err := r.lookUp(ctx, r.p.Ref, at)
 	return m == nil, err
 }
 
 func deletedOutcome(ctx context.Context, r *run) (inventory.Change, any, error) {
-	row, err := r.rowNow(ctx, r.d.Snapshot)
+	row, err := r.rowNow(ctx, r.p.Snapshot)
 	if err != nil {
 		return inventory.Change{}, nil, err
 	}
@@ -110,14 +110,14 @@ func deletedOutcome(ctx context.Context, r *run) (inventory.Change, any, error) 
 		Volumes:  r.volumeChange(vol),
 		Reparent: []inventory.Reparent{{Volume: vol.ID, From: row.ID, To: row.Parent}},
 		Drop:     []snapshot.ID{row.ID},
-	}, result{Volume: vol.ID, Snapshot: row.ID, RecoverableUntil: r.d.Recoverable}, nil
+	}, result{Volume: vol.ID, Snapshot: row.ID, RecoverableUntil: r.p.Recoverable}, nil
 }
 
 func deleteFailed(ctx context.Context, r *run) (inventory.Change, error) {
-	row, err := r.rowNow(ctx, r.d.Snapshot)
+	row, err := r.rowNow(ctx, r.p.Snapshot)
 	if err != nil {
 		return inventory.Change{}, err
 	}
-	row.State = r.d.Was
+	row.State = r.p.Was
 	return inventory.Change{Volumes: r.volumeChange(r.unpend()), Put: []snapshot.Snapshot{row}}, nil
 }

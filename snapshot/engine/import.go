@@ -44,6 +44,7 @@ func prepareImport(ctx context.Context, r *run) (inventory.Change, error) {
 	if r.vol.Name == "" {
 		r.vol.Name = v.Name
 	}
+	r.p.Volume = r.vol.ID
 	r.op.Volumes, r.op.Owner, r.d.Native = []snapshot.VolumeID{r.vol.ID}, req.Owner, v.ID
 	if err := r.openHost(ctx); err != nil {
 		return none, err

@@ -14,10 +14,14 @@ import (
 // errElsewhere: another process works on the volume; the request has to wait for it.
 var errElsewhere = errors.New("another process works on the volume")
 
-// plan writes the steps into the journal.
+// plan writes steps about the member in focus into the journal.
 func (r *run) plan(names ...string) {
 	for _, n := range names {
-		r.op.Steps = append(r.op.Steps, inventory.Step{Name: n, State: inventory.StepPlanned})
+		s := inventory.Step{Name: n, State: inventory.StepPlanned}
+		if len(r.members) > 1 {
+			s.Volume = r.p.Volume
+		}
+		r.op.Steps = append(r.op.Steps, s)
 	}
 }
 
@@ -30,12 +34,12 @@ func (r *run) openVolume(ctx context.Context, id snapshot.VolumeID) error {
 	if err := r.free(ctx, vol); err != nil {
 		return err
 	}
-	r.vol = vol
-	r.op.Volumes = []snapshot.VolumeID{id}
+	r.vol, r.p.Volume = vol, id
+	r.op.Volumes = r.volumeIDs()
 	if r.op.Owner == "" {
 		r.op.Owner = vol.Owner
 	}
-	r.d.Native = vol.Native
+	r.p.Native = vol.Native
 	return r.openBackend(ctx, vol.Backend)
 }
 
@@ -62,7 +66,7 @@ func (r *run) openBackend(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	r.b, r.d.Backend = b, name
+	r.b, r.p.Backend = b, name
 	r.desc, err = r.e.describe(ctx, b, false)
 	return err
 }
@@ -116,7 +120,7 @@ func (r *run) openHost(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("host %q: %w", r.vol.Host, err)
 	}
-	r.d.Attachment = &a
+	r.p.Attachment = &a
 	return nil
 }
 
@@ -128,7 +132,7 @@ func (r *run) useHost(ctx context.Context, name string) error {
 	if _, err := r.e.describeHost(ctx, h); err != nil {
 		return err
 	}
-	r.h, r.d.Host = h, name
+	r.h, r.p.Host = h, name
 	return nil
 }
 
@@ -166,7 +170,7 @@ func (r *run) rowNow(ctx context.Context, id snapshot.ID) (snapshot.Snapshot, er
 
 // chooseTokens chooses the identity of every effect that the operation may have, before any of them.
 func (r *run) chooseTokens(ctx context.Context) error {
-	for _, token := range []*driver.Token{&r.d.Token, &r.d.AccessToken, &r.d.HostToken} {
+	for _, token := range []*driver.Token{&r.p.Token, &r.p.AccessToken, &r.p.HostToken} {
 		var err error
 		if *token, err = r.e.newToken(ctx); err != nil {
 			return err

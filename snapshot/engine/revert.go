@@ -72,7 +72,7 @@ func prepareRevert(ctx context.Context, r *run) (inventory.Change, error) {
 	if err = r.chooseTokens(ctx); err != nil {
 		return none, err
 	}
-	r.d.Snapshot, r.d.Ref = target.ID, refOf(target)
+	r.p.Snapshot, r.p.Ref = target.ID, refOf(target)
 	change := inventory.Change{Volumes: r.volumeChange(r.pend(r.vol))}
 	r.planLetGo()
 	if req.KeepCurrent {
@@ -84,7 +84,7 @@ func prepareRevert(ctx context.Context, r *run) (inventory.Change, error) {
 			return none, err
 		}
 		row.Labels = maps.Clone(req.KeepLabels)
-		r.d.Keep, r.d.KeepRef = row.ID, refOf(row)
+		r.p.Keep, r.p.KeepRef = row.ID, refOf(row)
 		change.Put = append(change.Put, row)
 		r.plan(stepKeep)
 	}
@@ -92,7 +92,7 @@ func prepareRevert(ctx context.Context, r *run) (inventory.Change, error) {
 	if r.b.able.Access != nil {
 		r.plan(stepGrant)
 	}
-	if r.d.Attachment != nil {
+	if r.p.Attachment != nil {
 		r.plan(stepAttach)
 	}
 	return change, nil
@@ -100,7 +100,7 @@ func prepareRevert(ctx context.Context, r *run) (inventory.Change, error) {
 
 // planLetGo plans the steps after which nothing has the volume open.
 func (r *run) planLetGo() {
-	if r.d.Attachment != nil {
+	if r.p.Attachment != nil {
 		r.plan(stepDetach)
 	}
 	if r.b.able.Access != nil {
@@ -110,7 +110,7 @@ func (r *run) planLetGo() {
 
 // fenceable refuses an operation that nothing would keep writers away from.
 func (r *run) fenceable(a *Assertion) error {
-	if r.desc.Facts.RevertFenced || r.b.able.Access != nil || r.d.Attachment != nil || a != nil {
+	if r.desc.Facts.RevertFenced || r.b.able.Access != nil || r.p.Attachment != nil || a != nil {
 		return nil
 	}
 	return driver.Errorf(driver.ErrUnsupported, "neither backend %q controls access nor a host is known for volume %s, so nothing "+
@@ -122,7 +122,7 @@ func (r *run) alone(ctx context.Context) error {
 	if r.desc.Facts.RevertUnit != driver.UnitContainer {
 		return nil
 	}
-	v, err := ask(ctx, r, "Volume", func(ctx context.Context) (driver.Volume, error) { return r.b.drv.Volume(ctx, r.d.Native) })
+	v, err := ask(ctx, r, "Volume", func(ctx context.Context) (driver.Volume, error) { return r.b.drv.Volume(ctx, r.p.Native) })
 	if err != nil || len(v.Siblings) == 0 {
 		return err
 	}
@@ -153,7 +153,7 @@ func (r *run) mayDrop(ctx context.Context, req RevertRequest, target snapshot.Sn
 		}
 		held = append(held, kept(s, r.e.now())...)
 		younger = append(younger, driver.Blocker{Kind: "snapshot", ID: s.ID.String(), Name: s.Name, Since: s.TakenAt})
-		r.d.MayDrop = append(r.d.MayDrop, refOf(s))
+		r.p.MayDrop = append(r.p.MayDrop, refOf(s))
 	}
 	switch {
 	case len(held) > 0:
@@ -167,20 +167,20 @@ func (r *run) mayDrop(ctx context.Context, req RevertRequest, target snapshot.Sn
 
 func doKeep(ctx context.Context, r *run, at driver.Attempt) error {
 	req := r.req.(RevertRequest) //nolint:forcetypeassert,errcheck // the kind's own request
-	m, err := r.takeSnapshot(ctx, r.d.KeepRef.Token, req.KeepName, req.KeepLabels, at)
-	r.d.Kept = m
+	m, err := r.takeSnapshot(ctx, r.p.KeepRef.Token, req.KeepName, req.KeepLabels, at)
+	r.p.Kept = m
 	return err
 }
 
 func undoKeep(ctx context.Context, r *run, at driver.Attempt) error {
-	return r.discardSnapshot(ctx, r.d.KeepRef.Token, at)
+	return r.discardSnapshot(ctx, r.p.KeepRef.Token, at)
 }
 
 func doRevert(ctx context.Context, r *run, at driver.Attempt) error {
 	if err := r.fence(ctx, at); err != nil {
 		return err
 	}
-	if at.Resume && r.d.Attachment == nil && r.b.able.Access == nil && !r.desc.Facts.RevertFenced {
+	if at.Resume && r.p.Attachment == nil && r.b.able.Access == nil && !r.desc.Facts.RevertFenced {
 		// Only a person's word stood for the fence, and it was given for the first attempt.
 		return &driver.Error{
 			Class: driver.ErrConflict, Effect: driver.EffectUnknown,
@@ -189,16 +189,16 @@ func doRevert(ctx context.Context, r *run, at driver.Attempt) error {
 	}
 	res, err := ask(ctx, r, "Revert", func(ctx context.Context) (driver.RevertResult, error) {
 		return r.b.drv.Revert(ctx, driver.RevertRequest{
-			Volume: r.d.Native, Snapshot: r.d.Ref, Token: r.d.Token, MayDrop: r.d.MayDrop, Attempt: at, Notes: r.notes(),
+			Volume: r.p.Native, Snapshot: r.p.Ref, Token: r.p.Token, MayDrop: r.p.MayDrop, Attempt: at, Notes: r.notes(),
 		})
 	})
 	if err != nil {
 		return err
 	}
-	r.d.Now = &volumeNow{Native: res.Volume, Serial: r.vol.Serial, Size: res.Size, Name: r.vol.Name, Container: r.vol.Container}
-	r.d.Dropped = res.Dropped
+	r.p.Now = &volumeNow{Native: res.Volume, Serial: r.vol.Serial, Size: res.Size, Name: r.vol.Name, Container: r.vol.Container}
+	r.p.Dropped = res.Dropped
 	if at.Resume {
-		r.d.Dropped, err = r.gone(ctx, r.d.MayDrop)
+		r.p.Dropped, err = r.gone(ctx, r.p.MayDrop)
 	}
 	return err
 }
@@ -220,37 +220,37 @@ func (r *run) gone(ctx context.Context, refs []driver.SnapshotRef) ([]driver.Sna
 
 func doReread(ctx context.Context, r *run, _ driver.Attempt) error {
 	v, err := ask(ctx, r, "Volume", func(ctx context.Context) (driver.Volume, error) {
-		return r.b.drv.Volume(ctx, r.d.Now.Native)
+		return r.b.drv.Volume(ctx, r.p.Now.Native)
 	})
 	if err != nil {
 		return err
 	}
-	r.d.Now = nowOf(v)
+	r.p.Now = nowOf(v)
 	return nil
 }
 
 func revertedOutcome(ctx context.Context, r *run) (inventory.Change, any, error) {
 	vol := r.unpend()
-	vol.Head, vol.HeadUnknown = r.d.Snapshot, false
-	if now := r.d.Now; now != nil {
+	vol.Head, vol.HeadUnknown = r.p.Snapshot, false
+	if now := r.p.Now; now != nil {
 		if now.Native != vol.Native {
 			vol.Former = append(slices.Clone(vol.Former), vol.Native)
 		}
 		vol.Native, vol.Serial, vol.Size, vol.Container = now.Native, now.Serial, now.Size, now.Container
 	}
-	if r.d.Disk != "" {
-		vol.Disk = r.d.Disk
+	if r.p.Disk != "" {
+		vol.Disk = r.p.Disk
 	}
 	change := inventory.Change{Volumes: r.volumeChange(vol)}
-	res := result{Volume: vol.ID, Snapshot: r.d.Snapshot, Kept: r.d.Keep}
-	if !r.d.Keep.IsZero() {
-		row, err := r.madeRow(ctx, r.d.Keep, r.d.Kept)
+	res := result{Volume: vol.ID, Snapshot: r.p.Snapshot, Kept: r.p.Keep}
+	if !r.p.Keep.IsZero() {
+		row, err := r.madeRow(ctx, r.p.Keep, r.p.Kept)
 		if err != nil {
 			return inventory.Change{}, nil, err
 		}
 		change.Put = append(change.Put, row)
 	}
-	for _, ref := range r.d.Dropped {
+	for _, ref := range r.p.Dropped {
 		row, found, err := r.rowOf(ctx, ref)
 		switch {
 		case err != nil:
@@ -280,8 +280,8 @@ func (r *run) rowOf(ctx context.Context, ref driver.SnapshotRef) (snapshot.Snaps
 
 func revertFailed(_ context.Context, r *run) (inventory.Change, error) {
 	change := inventory.Change{Volumes: r.volumeChange(r.unpend())}
-	if !r.d.Keep.IsZero() {
-		change.Drop = []snapshot.ID{r.d.Keep}
+	if !r.p.Keep.IsZero() {
+		change.Drop = []snapshot.ID{r.p.Keep}
 	}
 	return change, nil
 }

@@ -258,7 +258,8 @@ func (r *run) giveUp(cause error) error {
 // begin checks the request against the inventory and the array as they are now and commits the intent.
 func (r *run) begin(ctx context.Context) error {
 	for range 5 { // the inventory may change between the checks and the intent
-		r.d, r.op.Steps, r.op.Cursor = detail{}, nil, 0
+		r.reset()
+		r.op.Steps, r.op.Cursor = nil, 0
 		change, err := r.kind.prepare(ctx, r)
 		if err != nil {
 			return err
@@ -275,8 +276,7 @@ func (r *run) begin(ctx context.Context) error {
 		}
 		switch err = r.commit(ctx, change); {
 		case err == nil:
-			r.vol.Version++ // the intent's own change
-			r.vol.Pending = r.id
+			r.wrote()
 			r.event(inventory.Running, "", nil)
 			return nil
 		case !errors.Is(err, inventory.ErrStale):
