@@ -27,6 +27,7 @@ func cloneKind() *kind {
 			stepCloneGrant: {do: doCloneGrant, undo: undoCloneGrant},
 			stepIntroduce:  {do: doIntroduce, undo: undoIntroduce},
 		},
+		touches: func(r *run) bool { return r.planned(stepCloneGrant) },
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/storagesnap/storagesnap/driver"
@@ -23,6 +24,11 @@ func (r *run) plan(names ...string) {
 		}
 		r.op.Steps = append(r.op.Steps, s)
 	}
+}
+
+// planned reports whether the operation has a step of that name.
+func (r *run) planned(name string) bool {
+	return slices.ContainsFunc(r.op.Steps, func(s inventory.Step) bool { return s.Name == name })
 }
 
 // openVolume loads the header of the volume that the operation is about, and its backend, and refuses what cannot begin.
@@ -45,19 +51,24 @@ func (r *run) openVolume(ctx context.Context, id snapshot.VolumeID) error {
 
 // free refuses a volume on which another operation is open.
 func (r *run) free(ctx context.Context, vol inventory.Volume) error {
-	if vol.Pending.IsZero() || vol.Pending == r.id {
+	return r.freeOf(ctx, vol.Pending, "volume "+vol.ID.String())
+}
+
+// freeOf refuses what the operation has for itself, unless that is this one or none: errElsewhere if it goes on by itself.
+func (r *run) freeOf(ctx context.Context, id inventory.OperationID, what string) error {
+	if id.IsZero() || id == r.id {
 		return nil
 	}
-	other, err := r.e.inv.Operation(ctx, vol.Pending)
+	other, err := r.e.inv.Operation(ctx, id)
 	switch {
 	case err != nil && !errors.Is(err, inventory.ErrNotFound):
 		return classified(err)
 	case err == nil && other.State != inventory.Waiting:
 		return errElsewhere
 	}
-	b := driver.Blocker{Kind: "operation", ID: vol.Pending.String(), Name: other.Kind, Since: other.CreatedAt}
+	b := driver.Blocker{Kind: "operation", ID: id.String(), Name: other.Kind, Since: other.CreatedAt}
 	return driver.Blocked(driver.ErrBusy, []driver.Blocker{b},
-		"volume %s has an operation that waits (%s); explain, retry or cancel that one first", vol.ID, other.Error)
+		"%s has an operation that waits (%s); explain, retry or cancel that one first", what, other.Error)
 }
 
 // openBackend finds the backend and makes sure that it is up and the one that the name stands for.
