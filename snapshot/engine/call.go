@@ -39,8 +39,10 @@ func askFor[T any](
 	}
 	ctx, end := r.leased(ctx)
 	defer end()
+	ctx, over := r.callSpan(ctx, op)
 	began := time.Now()
 	result, err := f(ctx)
+	over(err)
 	log := r.e.log.With("operation", r.id.String(), "kind", r.op.Kind, "call", op, "backend", r.b.name, "took", time.Since(began))
 	if err != nil {
 		err = driver.In(op, err)

@@ -93,7 +93,8 @@ func (e *Engine) takeUp(ctx context.Context, op inventory.Operation, cancel bool
 	r.inherit(op)
 	e.log.InfoContext(ctx, "operation taken up", "operation", op.ID.String(), "kind", op.Kind, "state", string(op.State),
 		"left_by", op.LeaseOwner, "undoing", op.Undoing, "cursor", op.Cursor)
-	e.wg.Go(func() { e.finish(r, r.goOn(e.base)) })
+	r.takenUp(ctx, op.State)
+	e.wg.Go(func() { e.finish(r, r.goOn(r.in(e.base))) })
 	return nil
 }
 
@@ -104,14 +105,15 @@ func (e *Engine) requeue(ctx context.Context, r *run) error {
 		e.release(r)
 		return fmt.Errorf("%w: %w", errLost, err)
 	}
-	e.wg.Go(func() { e.finish(r, e.whenFree(r, r.op.Volumes)) })
+	r.takenUp(ctx, inventory.Queued)
+	e.wg.Go(func() { e.finish(r, e.whenFree(r, e.lockKeys(ctx, r.op.Volumes))) })
 	return nil
 }
 
 // claim takes the operation over, with its epoch, and every volume of it, with its version: what its former owner may still
 // try to commit is stale from now on.
 func (e *Engine) claim(ctx context.Context, r *run) error {
-	if !e.tryLock(r, r.op.Volumes) {
+	if !e.tryLock(r, e.lockKeys(ctx, r.op.Volumes)) {
 		return driver.Errorf(driver.ErrBusy, "a volume of operation %s is being worked on", r.id)
 	}
 	if err := r.reload(ctx); err != nil {
@@ -128,6 +130,7 @@ func (e *Engine) claim(ctx context.Context, r *run) error {
 // goOn continues from the journal. An effect that was sent before may still be under way at the array; the contracts of
 // the steps know that from Resume and SentAt.
 func (r *run) goOn(ctx context.Context) error {
+	r.thawFirst(ctx)
 	if err := r.reopen(ctx); err != nil {
 		if ctx.Err() != nil {
 			return errLost
