@@ -213,7 +213,7 @@ func (r *run) refused(err error) error {
 
 // whenFree waits for the queued run's turn and executes it.
 func (e *Engine) whenFree(r *run, keys []string) error {
-	ctx, cancel := context.WithCancel(r.in(e.base))
+	ctx, cancel := context.WithCancel(r.spanned(e.base))
 	defer cancel()
 	r.endUndoable.Store(&cancel)
 	if r.cancelAsked.Load() { // before there was a call to interrupt
