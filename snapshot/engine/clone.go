@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -23,10 +24,11 @@ func cloneKind() *kind {
 		name: kindClone, format: 1, decode: decodeAs[CloneRequest], locate: locateNothing,
 		prepare: prepareClone, outcome: clonedOutcome, failed: cloneFailed,
 		steps: map[string]step{
-			stepClone:      {do: doClone, undo: undoClone},
-			stepCloneGrant: {do: doCloneGrant, undo: undoCloneGrant},
-			stepIntroduce:  {do: doIntroduce, undo: undoIntroduce},
+			stepClone:      {do: doClone, undo: undoClone, tell: tellClone},
+			stepCloneGrant: {do: doCloneGrant, undo: undoCloneGrant, tell: tellCloneGrant},
+			stepIntroduce:  {do: doIntroduce, undo: undoIntroduce, tell: tellIntroduce},
 		},
+		ends: "the new volume is in the inventory, with the snapshot as its origin",
 	}
 }
 
@@ -131,6 +133,14 @@ func doClone(ctx context.Context, r *run, at driver.Attempt) error {
 	return nil
 }
 
+func tellClone(r *run) PlannedStep {
+	req := r.req.(CloneRequest) //nolint:forcetypeassert,errcheck // the kind's own request
+	return PlannedStep{
+		Does: fmt.Sprintf("the array makes a new volume, %q, with the snapshot's content", req.Name), Undo: "the new volume is deleted",
+		Calls: r.sends("Clone"),
+	}
+}
+
 func undoClone(ctx context.Context, r *run, at driver.Attempt) error {
 	req := driver.DiscardRequest{Snapshot: r.d.Ref, Token: r.d.Token, Attempt: at, Notes: r.notes()}
 	if r.d.Now != nil {
@@ -155,6 +165,13 @@ func doCloneGrant(ctx context.Context, r *run, at driver.Attempt) error {
 		r.d.Path = &path
 	}
 	return err
+}
+
+func tellCloneGrant(r *run) PlannedStep {
+	return PlannedStep{
+		Does: fmt.Sprintf("backend %q gives host %q access to the new volume", r.p.Backend, r.p.Host), Undo: "access is taken away",
+		Calls: r.sends("Initiators", "Grant"),
+	}
 }
 
 func undoCloneGrant(ctx context.Context, r *run, at driver.Attempt) error {
@@ -188,6 +205,13 @@ func doIntroduce(ctx context.Context, r *run, at driver.Attempt) error {
 		r.d.Disk = disk
 	}
 	return err
+}
+
+func tellIntroduce(r *run) PlannedStep {
+	return PlannedStep{
+		Does: fmt.Sprintf("host %q gives the clone an identity of its own and attaches it", r.p.Host),
+		Undo: "the host forgets it", Calls: r.sends("Introduce"),
+	}
 }
 
 func undoIntroduce(ctx context.Context, r *run, at driver.Attempt) error {

@@ -17,8 +17,13 @@ func createKind() *kind {
 		name: kindCreate, format: 1, decode: decodeAs[CreateRequest],
 		locate:  locateVolume(func(r CreateRequest) snapshot.VolumeID { return r.Volume }),
 		prepare: prepareCreate, outcome: createdOutcome, failed: createFailed,
-		steps:  map[string]step{stepCreate: {do: doCreate, undo: undoCreate, find: findCreated}},
+		steps:  map[string]step{stepCreate: {do: doCreate, undo: undoCreate, find: findCreated, tell: tellCreate}},
 		pivots: []string{stepCreate},
+		ends:   "the snapshot is in the tree, and the content descends from it",
+		after: func(r *run, _ inventory.Change, v *PlannedVolume) {
+			req := r.req.(CreateRequest) //nolint:forcetypeassert,errcheck // the kind's own request
+			v.HeadAfter = PlannedHead{New: true, Name: req.Name}
+		},
 	}
 }
 
@@ -68,6 +73,12 @@ func doCreate(ctx context.Context, r *run, at driver.Attempt) error {
 	m, err := r.takeSnapshot(ctx, r.p.Token, req.Name, req.Labels, at)
 	r.p.Made = m
 	return err
+}
+
+func tellCreate(r *run) PlannedStep {
+	return PlannedStep{
+		Does: "the array takes a snapshot of " + r.theVolume(), Undo: "the snapshot is deleted", Calls: r.sends("CreateSnapshot"),
+	}
 }
 
 func (r *run) takeSnapshot(

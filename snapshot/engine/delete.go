@@ -16,8 +16,10 @@ func deleteKind() *kind {
 	return &kind{
 		name: kindDelete, format: 1, decode: decodeAs[DeleteRequest], locate: locateDelete,
 		prepare: prepareDelete, outcome: deletedOutcome, failed: deleteFailed,
-		steps:  map[string]step{stepDelete: {do: doDelete, find: findDeleted, repeat: true}},
+		steps:  map[string]step{stepDelete: {do: doDelete, find: findDeleted, repeat: true, tell: tellDelete}},
 		pivots: []string{stepDelete},
+		ends:   "the snapshot is not in the tree any more, and its children are its parent's",
+		after:  afterDelete,
 	}
 }
 
@@ -40,6 +42,7 @@ func prepareDelete(ctx context.Context, r *run) (inventory.Change, error) {
 	}
 	r.p.Snapshot, r.p.Ref, r.p.Was = row.ID, refOf(row), row.State
 	r.plan(stepDelete)
+	r.fore.lose(row, "it is what is deleted")
 	row.State = snapshot.Deleting
 	return inventory.Change{Volumes: r.volumeChange(r.pend(r.vol)), Put: []snapshot.Snapshot{row}}, nil
 }
@@ -90,6 +93,19 @@ func doDelete(ctx context.Context, r *run, at driver.Attempt) error {
 	res, err := r.deleteSnapshot(ctx, r.p.Ref, at)
 	r.p.Recoverable = res.RecoverableUntil
 	return absentIsDone(err) // the volume itself may be gone, with its snapshots
+}
+
+func tellDelete(r *run) PlannedStep {
+	return PlannedStep{Does: "the array deletes the snapshot", Calls: r.sends("DeleteSnapshot")}
+}
+
+// afterDelete: the head moves up if it was the snapshot.
+func afterDelete(r *run, intent inventory.Change, v *PlannedVolume) {
+	for _, row := range intent.Put {
+		if row.ID == v.HeadBefore.Snapshot {
+			v.HeadAfter = PlannedHead{Snapshot: row.Parent}
+		}
+	}
 }
 
 func findDeleted(ctx context.Context, r *run, at driver.Attempt) (bool, error) {

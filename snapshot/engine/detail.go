@@ -14,6 +14,9 @@ type detail struct {
 	// part is that of the operation's main volume, Others are those of the rest.
 	part
 	Others []*part `json:"others,omitempty"`
+	// IfVersion is that of the plan that the request goes by, and Outdated that the operation failed for it.
+	IfVersion string `json:"if_version,omitempty"`
+	Outdated  bool   `json:"outdated,omitempty"`
 }
 
 // part is what the journal remembers of one volume of an operation.

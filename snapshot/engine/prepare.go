@@ -52,6 +52,8 @@ func (r *run) free(ctx context.Context, vol inventory.Volume) error {
 	switch {
 	case err != nil && !errors.Is(err, inventory.ErrNotFound):
 		return classified(err)
+	case err == nil && other.State != inventory.Waiting && r.planning:
+		return nil // the plan says that it comes first
 	case err == nil && other.State != inventory.Waiting:
 		return errElsewhere
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -29,15 +30,19 @@ func revertKind() *kind {
 		locate:  locateVolume(func(r RevertRequest) snapshot.VolumeID { return r.Volume }),
 		prepare: prepareRevert, outcome: revertedOutcome, failed: revertFailed,
 		steps: map[string]step{
-			stepDetach: {do: doDetach, undo: undoDetach},
-			stepRevoke: {do: doRevoke, undo: undoRevoke},
-			stepKeep:   {do: doKeep, undo: undoKeep},
-			stepRevert: {do: doRevert, repeat: true},
-			stepReread: {do: doReread, read: true},
-			stepGrant:  {do: doGrant},
-			stepAttach: {do: doAttach},
+			stepDetach: {do: doDetach, undo: undoDetach, tell: tellDetach},
+			stepRevoke: {do: doRevoke, undo: undoRevoke, tell: tellRevoke},
+			stepKeep:   {do: doKeep, undo: undoKeep, tell: tellKeep},
+			stepRevert: {do: doRevert, repeat: true, tell: tellRevert},
+			stepReread: {do: doReread, read: true, tell: tellReread},
+			stepGrant:  {do: doGrant, tell: tellGrant},
+			stepAttach: {do: doAttach, tell: tellAttach},
 		},
 		pivots: []string{stepRevert}, goBack: true,
+		ends: "the content descends from the snapshot; the next one becomes its child",
+		after: func(r *run, _ inventory.Change, v *PlannedVolume) {
+			v.HeadAfter = PlannedHead{Snapshot: r.p.Snapshot}
+		},
 	}
 }
 
@@ -60,7 +65,7 @@ func prepareRevert(ctx context.Context, r *run) (inventory.Change, error) {
 	if err := r.alone(ctx); err != nil {
 		return none, err
 	}
-	if err := r.openHost(ctx); err != nil {
+	if err := errors.Join(r.openHost(ctx), r.unused()); err != nil {
 		return none, err
 	}
 	if err := r.fenceable(req.AssertDetached); err != nil {
@@ -75,6 +80,9 @@ func prepareRevert(ctx context.Context, r *run) (inventory.Change, error) {
 	r.p.Snapshot, r.p.Ref = target.ID, refOf(target)
 	change := inventory.Change{Volumes: r.volumeChange(r.pend(r.vol))}
 	r.planLetGo()
+	if !req.KeepCurrent {
+		r.fore.loseOf(lossContent, r.vol, "it is replaced by that of the snapshot, and nothing keeps it")
+	}
 	if req.KeepCurrent {
 		if err := r.snapshotLimit(ctx, 1); err != nil {
 			return none, err
@@ -154,6 +162,7 @@ func (r *run) mayDrop(ctx context.Context, req RevertRequest, target snapshot.Sn
 		held = append(held, kept(s, r.e.now())...)
 		younger = append(younger, driver.Blocker{Kind: "snapshot", ID: s.ID.String(), Name: s.Name, Since: s.TakenAt})
 		r.p.MayDrop = append(r.p.MayDrop, refOf(s))
+		r.fore.lose(s, "the array drops what is younger than the snapshot that it reverts to")
 	}
 	switch {
 	case len(held) > 0:
@@ -170,6 +179,14 @@ func doKeep(ctx context.Context, r *run, at driver.Attempt) error {
 	m, err := r.takeSnapshot(ctx, r.p.KeepRef.Token, req.KeepName, req.KeepLabels, at)
 	r.p.Kept = m
 	return err
+}
+
+func tellKeep(r *run) PlannedStep {
+	req := r.req.(RevertRequest) //nolint:forcetypeassert,errcheck // the kind's own request
+	return PlannedStep{
+		Does: fmt.Sprintf("the array takes a snapshot of the content now, %q", req.KeepName), Undo: "that snapshot is deleted",
+		Calls: r.sends("CreateSnapshot"),
+	}
 }
 
 func undoKeep(ctx context.Context, r *run, at driver.Attempt) error {
@@ -203,6 +220,14 @@ func doRevert(ctx context.Context, r *run, at driver.Attempt) error {
 	return err
 }
 
+func tellRevert(r *run) PlannedStep {
+	does := "the array replaces the content by that of the snapshot"
+	if len(r.fenceCalls()) > 0 {
+		does = "once nobody has the volume open, " + does
+	}
+	return PlannedStep{Does: does, Calls: append(r.fenceCalls(), r.sends("Revert")...)}
+}
+
 // gone returns those of the snapshots that the array has no more: a repeated revert need not know what the first dropped.
 func (r *run) gone(ctx context.Context, refs []driver.SnapshotRef) ([]driver.SnapshotRef, error) {
 	var gone []driver.SnapshotRef
@@ -227,6 +252,10 @@ func doReread(ctx context.Context, r *run, _ driver.Attempt) error {
 	}
 	r.p.Now = nowOf(v)
 	return nil
+}
+
+func tellReread(r *run) PlannedStep {
+	return PlannedStep{Does: "the volume's id, serial number and size are read again", Calls: r.sends("Volume")}
 }
 
 func revertedOutcome(ctx context.Context, r *run) (inventory.Change, any, error) {
