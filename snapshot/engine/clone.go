@@ -107,6 +107,9 @@ func (r *run) introducible(ctx context.Context, host string, parent inventory.Vo
 			"host %q cannot give a clone an identity of its own, so it would be taken for its source", host)
 	}
 	source := r.lun(parent)
+	if source.Volume == "" && len(parent.Former) > 0 { // deleted, with its snapshots kept: what the host may still remember
+		source.Volume = parent.Former[len(parent.Former)-1]
+	}
 	r.d.Source = &source
 	if r.b.able.Access != nil {
 		r.plan(stepCloneGrant)

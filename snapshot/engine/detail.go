@@ -22,8 +22,8 @@ type detail struct {
 // part is what the journal remembers of one volume of an operation.
 type part struct {
 	Volume  snapshot.VolumeID `json:"volume,omitzero"`
-	Backend string          `json:"backend,omitempty"`
-	Native  driver.VolumeID `json:"native,omitempty"`
+	Backend string            `json:"backend,omitempty"`
+	Native  driver.VolumeID   `json:"native,omitempty"`
 	// Token is that of the main effect: the snapshot, the revert, the clone. AccessToken and HostToken are those of what
 	// is done around it at the array and the host, for each effect has its own.
 	Token       driver.Token `json:"token,omitempty"`

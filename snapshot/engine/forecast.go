@@ -93,7 +93,9 @@ func reads(method string) bool {
 
 // The sentences that several steps say.
 
-func (r *run) theVolume() string { return fmt.Sprintf("volume %s", label(r.vol.Name, r.vol.ID.Short())) }
+func (r *run) theVolume() string {
+	return fmt.Sprintf("volume %s", label(r.vol.Name, r.vol.ID.Short()))
+}
 
 // label is a name with the short id behind it, or the id alone.
 func label(name, id string) string {

@@ -41,8 +41,11 @@ func facets(argsHash string, p Plan) []facet {
 		hosts = append(hosts, fmt.Sprintf("%s %s (running: %t)", h.Kind, h.ID, h.Running))
 	}
 	return []facet{
-		{"request", argsHash}, {"volumes", listed(volumes)}, {"steps", listed(steps)},
-		{"losses", listed(vanish)}, {"hosts", listed(hosts)},
+		{"request", argsHash},
+		{"volumes", listed(volumes)},
+		{"steps", listed(steps)},
+		{"losses", listed(vanish)},
+		{"hosts", listed(hosts)},
 	}
 }
 
