@@ -19,7 +19,7 @@ func createKind() *kind {
 		prepare: prepareCreate, outcome: createdOutcome, failed: createFailed,
 		steps:  map[string]step{stepCreate: {do: doCreate, undo: undoCreate, find: findCreated, tell: tellCreate}},
 		pivots: []string{stepCreate},
-		ends:   "the snapshot is in the tree, and the content descends from it",
+		ends:   says("the snapshot is in the tree, and the content descends from it"),
 		after: func(r *run, _ inventory.Change, v *PlannedVolume) {
 			req := r.req.(CreateRequest) //nolint:forcetypeassert,errcheck // the kind's own request
 			v.HeadAfter = PlannedHead{New: true, Name: req.Name}

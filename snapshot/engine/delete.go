@@ -18,7 +18,7 @@ func deleteKind() *kind {
 		prepare: prepareDelete, outcome: deletedOutcome, failed: deleteFailed,
 		steps:  map[string]step{stepDelete: {do: doDelete, find: findDeleted, repeat: true, tell: tellDelete}},
 		pivots: []string{stepDelete},
-		ends:   "the snapshot is not in the tree any more, and its children are its parent's",
+		ends:   says("the snapshot is not in the tree any more, and its children are its parent's"),
 		after:  afterDelete,
 	}
 }

@@ -32,7 +32,7 @@ func deleteVolumeKind() *kind {
 			stepDeleteVolume:  {do: doDeleteVolume, find: findVolumeDeleted, repeat: true, tell: tellDeleteVolume},
 		},
 		pivots: []string{stepDropSnapshots, stepDeleteVolume}, goBack: true,
-		ends:  "the volume is not in the inventory any more, or only as the history of snapshots that were kept",
+		ends:  endsDeleteVolume,
 		after: func(_ *run, _ inventory.Change, v *PlannedVolume) { v.Gone = true },
 	}
 }
@@ -49,6 +49,7 @@ func prepareDeleteVolume(ctx context.Context, r *run) (inventory.Change, error) 
 	if r.b.able.Volumes == nil {
 		return none, driver.Errorf(driver.ErrUnsupported, "backend %q cannot delete volumes", r.b.name)
 	}
+	r.fore.loseOf(lossVolume, r.vol, "it is deleted at the array, with its content")
 	if err := r.snapshotsLeft(ctx, req.Snapshots); err != nil {
 		return none, err
 	}
@@ -66,7 +67,6 @@ func prepareDeleteVolume(ctx context.Context, r *run) (inventory.Change, error) 
 		}
 	}
 	r.plan(stepDeleteVolume)
-	r.fore.loseOf(lossVolume, r.vol, "it is deleted at the array, with its content")
 	return inventory.Change{Volumes: r.volumeChange(r.pend(r.vol))}, nil
 }
 
@@ -240,6 +240,14 @@ func volumeDeletedOutcome(_ context.Context, r *run) (inventory.Change, any, err
 	vol.DeletedAt, vol.Host, vol.Disk = r.e.now(), "", ""
 	vol.Former, vol.Native = append(slices.Clone(vol.Former), vol.Native), "" // the array may give the id to another
 	return inventory.Change{Volumes: r.volumeChange(vol)}, res, nil
+}
+
+func endsDeleteVolume(r *run) string {
+	req := r.req.(DeleteVolumeRequest) //nolint:forcetypeassert,errcheck // the kind's own request
+	if req.Snapshots == SnapshotsKeep && r.vol.SnapshotCount > 0 {
+		return "the inventory has the volume as history only; its snapshots can be cloned"
+	}
+	return "the volume is not in the inventory any more"
 }
 
 func deleteVolumeFailed(_ context.Context, r *run) (inventory.Change, error) {

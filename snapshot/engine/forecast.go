@@ -91,10 +91,15 @@ func reads(method string) bool {
 	return false
 }
 
-// The sentences that several steps say.
+// says is a sentence that is always the same.
+func says(sentence string) func(*run) string { return func(*run) string { return sentence } }
 
+// theVolume names the volume in focus where there are several.
 func (r *run) theVolume() string {
-	return fmt.Sprintf("volume %s", label(r.vol.Name, r.vol.ID.Short()))
+	if len(r.members) == 1 {
+		return "the volume"
+	}
+	return "volume " + label(r.vol.Name, r.vol.ID.Short())
 }
 
 // label is a name with the short id behind it, or the id alone.

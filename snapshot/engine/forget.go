@@ -17,7 +17,7 @@ func forgetKind() *kind {
 		outcome: func(_ context.Context, r *run) (inventory.Change, any, error) {
 			return inventory.Change{}, result{Volume: r.vol.ID}, nil
 		},
-		ends: "the volume and its snapshots are not in the inventory any more; the array keeps them",
+		ends: says("the volume and its snapshots are not in the inventory any more; the array keeps them"),
 	}
 }
 

@@ -20,7 +20,7 @@ func importKind() *kind {
 		name: kindImport, format: 1, decode: decodeAs[ImportRequest], locate: locateNothing,
 		prepare: prepareImport, outcome: importedOutcome, failed: importFailed,
 		steps: map[string]step{stepImport: {do: doImport, tell: tellImport}},
-		ends:  "the volume is in the inventory, its content descending from the youngest of the array's snapshots",
+		ends:  endsImport,
 		after: afterImport,
 	}
 }
@@ -129,6 +129,14 @@ func tellImport(r *run) PlannedStep {
 		Does: "the array's snapshots of the volume get records, chained by time", Undo: "",
 		Calls: append(r.sends("Snapshots"), some),
 	}
+}
+
+func endsImport(r *run) string {
+	req := r.req.(ImportRequest) //nolint:forcetypeassert,errcheck // the kind's own request
+	if req.WithoutSnapshots {
+		return "the volume is in the inventory"
+	}
+	return "the volume is in the inventory; its content descends from the youngest of the array's snapshots, if it has any"
 }
 
 // afterImport: which snapshot is the youngest is known once they are listed.

@@ -43,7 +43,7 @@ type kind struct {
 	pivots []string
 	// ends is a sentence for a plan: what the outcome makes the inventory say. after, if not nil, completes what becomes of one
 	// of its volumes, which is in focus; the head stays where it was unless after says otherwise.
-	ends  string
+	ends  func(r *run) string
 	after func(r *run, intent inventory.Change, v *PlannedVolume)
 	// goBack: taken up after a crash before the pivot, the operation goes back instead of on.
 	goBack bool

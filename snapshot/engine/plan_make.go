@@ -146,7 +146,7 @@ func (r *run) depict(ctx context.Context, change inventory.Change) (Plan, error)
 	}
 	r.focus(snapshot.VolumeID{})
 	p.Steps = append(p.Steps, PlannedStep{
-		Name: stepOutcome, Does: r.kind.ends, Pivot: r.pivot() == len(r.op.Steps), Calls: []PlannedCall{commits(1)},
+		Name: stepOutcome, Does: r.kind.ends(r), Pivot: r.pivot() == len(r.op.Steps), Calls: []PlannedCall{commits(1)},
 	})
 	for _, s := range p.Steps {
 		for _, c := range s.Calls {

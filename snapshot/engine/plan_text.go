@@ -87,7 +87,7 @@ func (t *planText) steps(p Plan) {
 			t.line("      %-*s  if it goes back: %s", name, "", s.Undo)
 		}
 		if s.Pivot {
-			t.line("      %-*s  NO WAY BACK after this", name, "")
+			t.line("      %-*s  from here on there is NO WAY BACK", name, "")
 		}
 	}
 }

@@ -109,7 +109,7 @@ func (r *run) snapshotWarnings(ctx context.Context) (all []string, err error) {
 		all = append(all, fmt.Sprintf("the place of snapshot %s in the tree is assumed from its time, not recorded", label(s.Name, s.ID.Short())))
 	}
 	if r.has(stepRevert) && s.Size != r.vol.Size {
-		all = append(all, fmt.Sprintf("snapshot %s has %d bytes, %s has %d now: its size may change",
+		all = append(all, fmt.Sprintf("snapshot %s has %d bytes, %s has %d now, and may get the snapshot's size",
 			label(s.Name, s.ID.Short()), s.Size, r.theVolume(), r.vol.Size))
 	}
 	return all, nil

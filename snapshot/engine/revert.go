@@ -39,7 +39,7 @@ func revertKind() *kind {
 			stepAttach: {do: doAttach, tell: tellAttach},
 		},
 		pivots: []string{stepRevert}, goBack: true,
-		ends: "the content descends from the snapshot; the next one becomes its child",
+		ends: says("the content descends from the snapshot; the next one becomes its child"),
 		after: func(r *run, _ inventory.Change, v *PlannedVolume) {
 			v.HeadAfter = PlannedHead{Snapshot: r.p.Snapshot}
 		},
