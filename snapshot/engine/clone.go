@@ -29,6 +29,7 @@ func cloneKind() *kind {
 			stepIntroduce:  {do: doIntroduce, undo: undoIntroduce, tell: tellIntroduce},
 		},
 		ends: says("the new volume is in the inventory, with the snapshot as its origin"),
+		touches: func(r *run) bool { return r.planned(stepCloneGrant) },
 	}
 }
 

@@ -42,7 +42,9 @@ func prepareDelete(ctx context.Context, r *run) (inventory.Change, error) {
 	}
 	r.p.Snapshot, r.p.Ref, r.p.Was = row.ID, refOf(row), row.State
 	r.plan(stepDelete)
-	r.fore.lose(row, "it is what is deleted")
+	if err := r.foreseeDelete(ctx, row); err != nil {
+		return inventory.Change{}, err
+	}
 	row.State = snapshot.Deleting
 	return inventory.Change{Volumes: r.volumeChange(r.pend(r.vol)), Put: []snapshot.Snapshot{row}}, nil
 }
@@ -50,21 +52,22 @@ func prepareDelete(ctx context.Context, r *run) (inventory.Change, error) {
 // deletable refuses, naming it, whatever stands in the way of a snapshot's deletion and can be known without the array.
 func (r *run) deletable(ctx context.Context, s snapshot.Snapshot) error {
 	blockers := kept(s, r.e.now())
-	for child, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{Volume: s.Volume, Parent: s.ID}) {
-		if !r.desc.Facts.SnapshotsDependent {
-			break
+	if r.desc.Facts.SnapshotsDependent {
+		for o, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{Volume: s.Volume, State: snapshot.Ready}) {
+			if err != nil {
+				return classified(err)
+			}
+			if o.TakenAt.After(s.TakenAt) { // whatever its parent is: the array goes by time
+				blockers = append(blockers, driver.Blocker{Kind: "snapshot", ID: o.ID.String(), Name: o.Name, Since: o.CreatedAt})
+			}
 		}
-		if err != nil {
-			return classified(err)
-		}
-		blockers = append(blockers, driver.Blocker{Kind: "snapshot", ID: child.ID.String(), Name: child.Name, Since: child.CreatedAt})
 	}
 	if r.desc.Facts.CloneDependence != driver.CloneIndependent {
 		for v, err := range r.e.inv.Volumes(ctx, inventory.VolumeQuery{Origin: s.ID}) {
 			if err != nil {
 				return classified(err)
 			}
-			if v.DeletedAt.IsZero() {
+			if v.DeletedAt.IsZero() && !v.Independent {
 				blockers = append(blockers, driver.Blocker{Kind: "clone", ID: v.ID.String(), Name: v.Name, Since: v.CreatedAt})
 			}
 		}
@@ -90,13 +93,40 @@ func kept(s snapshot.Snapshot, now time.Time) []driver.Blocker {
 }
 
 func doDelete(ctx context.Context, r *run, at driver.Attempt) error {
+	shared, err := r.shared(ctx)
+	if shared || err != nil {
+		return err
+	}
 	res, err := r.deleteSnapshot(ctx, r.p.Ref, at)
 	r.p.Recoverable = res.RecoverableUntil
 	return absentIsDone(err) // the volume itself may be gone, with its snapshots
 }
 
 func tellDelete(r *run) PlannedStep {
-	return PlannedStep{Does: "the array deletes the snapshot", Calls: r.sends("DeleteSnapshot")}
+	var calls []PlannedCall
+	if r.desc.Facts.SnapshotUnit == driver.UnitContainer && r.p.Native != "" {
+		calls = r.sends("Volume")
+	}
+	if r.fore != nil && r.fore.shared {
+		return PlannedStep{Does: "the array keeps the snapshot, since it is another volume's too", Calls: calls}
+	}
+	return PlannedStep{Does: "the array deletes the snapshot", Calls: append(calls, r.sends("DeleteSnapshot")...)}
+}
+
+// foreseeDelete finds out for a plan whether the array's snapshot goes too.
+func (r *run) foreseeDelete(ctx context.Context, row snapshot.Snapshot) (err error) {
+	if r.fore == nil {
+		return nil
+	}
+	if r.fore.shared, err = r.shared(ctx); err != nil {
+		return err
+	}
+	if r.fore.shared {
+		r.fore.loseRecord(row, "the array keeps the snapshot, since it is another volume's too")
+		return nil
+	}
+	r.fore.lose(row, "it is what is deleted")
+	return nil
 }
 
 // afterDelete: the head moves up if it was the snapshot.
@@ -108,7 +138,40 @@ func afterDelete(r *run, intent inventory.Change, v *PlannedVolume) {
 	}
 }
 
+// shared reports whether another volume's record stands for the same snapshot of their container: then the array keeps it
+// until the last of them is deleted. The container is locked, so that nobody else deletes that one meanwhile.
+func (r *run) shared(ctx context.Context) (bool, error) {
+	if r.desc.Facts.SnapshotUnit != driver.UnitContainer || r.p.Native == "" {
+		return false, nil
+	}
+	v, err := ask(ctx, r, "Volume", func(ctx context.Context) (driver.Volume, error) { return r.b.drv.Volume(ctx, r.p.Native) })
+	if err != nil {
+		return false, absentIsDone(err)
+	}
+	for _, native := range v.Siblings {
+		sibling, found, err := r.e.managed(ctx, r.b.name, native)
+		if err != nil {
+			return false, err
+		}
+		if !found {
+			continue
+		}
+		for s, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{Volume: sibling.ID, Token: string(r.p.Ref.Token)}) {
+			if err != nil {
+				return false, classified(err)
+			}
+			if s.Native == r.p.Ref.ID && s.State == snapshot.Ready {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
 func findDeleted(ctx context.Context, r *run, at driver.Attempt) (bool, error) {
+	if shared, err := r.shared(ctx); shared || err != nil {
+		return shared, err
+	}
 	m, err := r.lookUp(ctx, r.p.Ref, at)
 	return m == nil, err
 }

@@ -60,6 +60,9 @@ func (r *run) commitEnd(ctx context.Context, change inventory.Change, state inve
 		}
 		r.op.Result = doc
 	}
+	if err := r.unlockContainers(ctx, &change); err != nil {
+		return err
+	}
 	r.op.State, r.op.NextAt, r.op.Reason = state, time.Time{}, ""
 	if state == inventory.Succeeded {
 		r.op.Error, r.op.ErrorClass = "", 0

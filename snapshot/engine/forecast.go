@@ -13,6 +13,8 @@ import (
 type forecast struct {
 	checks []PlannedCall
 	losses []PlannedLoss
+	// shared: the array keeps the snapshot that is deleted, since it is another volume's too.
+	shared bool
 }
 
 // lose notes a snapshot that will be gone.
@@ -27,6 +29,18 @@ func (f *forecast) lose(s snapshot.Snapshot, why string) {
 	f.losses = append(f.losses, PlannedLoss{Kind: lossSnapshot, ID: s.ID.String(), Name: s.Name, Since: since, Why: why})
 }
 
+// loseForeign notes a snapshot at the array that the inventory does not know.
+func (f *forecast) loseForeign(s driver.Snapshot, why string) {
+	if f != nil {
+		f.losses = append(f.losses, PlannedLoss{Kind: lossForeign, ID: s.Ref.ID, Name: s.Name, Since: s.CreatedAt, Why: why})
+	}
+}
+
+// loseRecord notes the record of a snapshot that stays at the array.
+func (f *forecast) loseRecord(s snapshot.Snapshot, why string) {
+	f.losses = append(f.losses, PlannedLoss{Kind: lossRecord, ID: s.ID.String(), Name: s.Name, Since: s.CreatedAt, Why: why})
+}
+
 // loseOf notes something of a volume that will be gone.
 func (f *forecast) loseOf(kind string, v inventory.Volume, why string) {
 	if f != nil {
@@ -37,6 +51,7 @@ func (f *forecast) loseOf(kind string, v inventory.Volume, why string) {
 // The kinds of losses.
 const (
 	lossSnapshot = "snapshot"
+	lossForeign  = "foreign snapshot"
 	lossVolume   = "volume"
 	lossContent  = "content"
 	lossRecord   = "record"

@@ -22,6 +22,7 @@ func importKind() *kind {
 		steps: map[string]step{stepImport: {do: doImport, tell: tellImport}},
 		ends:  endsImport,
 		after: afterImport,
+		touches: func(*run) bool { return false },
 	}
 }
 
@@ -87,16 +88,7 @@ func doImport(ctx context.Context, r *run, _ driver.Attempt) error {
 		}
 		known[s.Native] = s
 	}
-	found, err := ask(ctx, r, "Snapshots", func(ctx context.Context) ([]driver.Snapshot, error) {
-		var all []driver.Snapshot
-		for s, err := range r.b.drv.Snapshots(ctx, driver.ListRequest{Volume: r.d.Native}) {
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, s)
-		}
-		return all, nil
-	})
+	found, err := r.snapshotsOf(ctx, r.d.Native)
 	if err != nil {
 		return err
 	}

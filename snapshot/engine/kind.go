@@ -45,6 +45,8 @@ type kind struct {
 	// of its volumes, which is in focus; the head stays where it was unless after says otherwise.
 	ends  func(r *run) string
 	after func(r *run, intent inventory.Change, v *PlannedVolume)
+	// touches, if not nil, says whether the operation changes volumes that are there; if not, their containers stay free.
+	touches func(r *run) bool
 	// goBack: taken up after a crash before the pivot, the operation goes back instead of on.
 	goBack bool
 }

@@ -115,9 +115,9 @@ type PlannedCall struct {
 type PlannedLoss struct {
 	_ [0]func()
 
-	// Kind is "snapshot", "volume", "content" (what the volume holds now), or "record" (of the inventory alone).
+	// Kind is "snapshot", "foreign snapshot" (one that the inventory does not know), "volume", "content" (what the volume holds now), or "record" (of the inventory alone).
 	Kind string `json:"kind"`
-	// ID is our id of the snapshot or volume, or of the volume with the content.
+	// ID is our id of the snapshot or volume, or of the volume with the content; of a foreign snapshot it is the array's.
 	ID   string `json:"id"`
 	Name string `json:"name,omitempty"`
 	// Since is when it came to be; zero if that does not apply.

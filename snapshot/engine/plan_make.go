@@ -74,8 +74,8 @@ func (r *run) foresee(ctx context.Context) (Plan, error) {
 	r.planning = true
 	r.d.IfVersion = ""
 	change, err := r.intend(ctx)
-	if err == nil {
-		err = ctx.Err()
+	if err == nil && len(r.op.Steps) > 0 {
+		err = r.lockContainers(ctx, &change) // only to learn whether they can be had
 	}
 	queued, qerr := r.before(ctx)
 	if qerr != nil {
@@ -112,16 +112,32 @@ func (r *run) before(ctx context.Context) ([]driver.Blocker, error) {
 		return nil, nil //nolint:nilerr // an unknown volume: prepare has said so
 	}
 	seen := make(map[inventory.OperationID]bool)
+	add := func(op inventory.Operation) {
+		if op.State.Open() && op.State != inventory.Waiting && !seen[op.ID] {
+			seen[op.ID] = true
+			before = append(before, driver.Blocker{Kind: "operation", ID: op.ID.String(), Name: op.Kind, Since: op.CreatedAt})
+		}
+	}
 	for _, v := range volumes {
 		for op, err := range r.e.inv.Operations(ctx, inventory.OperationQuery{Volume: v, Open: true}) {
 			if err != nil {
 				return nil, classified(err)
 			}
-			if op.State == inventory.Waiting || seen[op.ID] {
-				continue
-			}
-			seen[op.ID] = true
-			before = append(before, driver.Blocker{Kind: "operation", ID: op.ID.String(), Name: op.Kind, Since: op.CreatedAt})
+			add(op)
+		}
+	}
+	for _, key := range r.d.Containers {
+		lock, version, err := r.containerLock(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		op, err := r.e.inv.Operation(ctx, lock.Operation)
+		switch {
+		case version == 0 || errors.Is(err, inventory.ErrNotFound):
+		case err != nil:
+			return nil, classified(err)
+		default:
+			add(op)
 		}
 	}
 	return before, nil
@@ -189,9 +205,11 @@ func (r *run) plannedVolume(ctx context.Context, change inventory.Change, c inve
 	return v, nil
 }
 
+func headOf(v inventory.Volume) PlannedHead { return PlannedHead{Snapshot: v.Head, Unknown: v.HeadUnknown} }
+
 // plannedVolume is a header as it is.
 func plannedVolume(v inventory.Volume) PlannedVolume {
-	head := PlannedHead{Snapshot: v.Head, Unknown: v.HeadUnknown}
+	head := headOf(v)
 	return PlannedVolume{
 		ID: v.ID, Name: v.Name, Backend: v.Backend, Native: v.Native, Size: v.Size, Version: v.Version,
 		HeadBefore: head, HeadAfter: head,

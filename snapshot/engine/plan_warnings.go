@@ -83,10 +83,6 @@ func (r *run) arrayWarnings() (all []string) {
 	if facts.SnapshotsDieWithVolume && r.has(stepDeleteVolume) {
 		all = append(all, fmt.Sprintf("backend %q also deletes those of the volume's snapshots that the inventory does not know", name))
 	}
-	if facts.RevertDropsYounger && r.has(stepRevert) {
-		all = append(all, fmt.Sprintf(
-			"backend %q refuses the revert if the volume has a younger snapshot that the inventory does not know", name))
-	}
 	if facts.RevertChangesID && r.has(stepRevert) {
 		all = append(all, fmt.Sprintf("backend %q gives the volume another id with the revert", name))
 	}

@@ -40,7 +40,7 @@ func TestPlanWarnings(t *testing.T) {
 		{name: "content lost", req: revert, want: []string{"content now is lost, unless"}},
 		{
 			name: "content cannot be kept", req: revert, settings: settings{facts: driver.Facts{RevertDropsYounger: true}},
-			want: []string{"cannot keep it", "refuses the revert if"},
+			want: []string{"cannot keep it"},
 		},
 		{
 			name: "only a person's word", settings: settings{without: []string{"Access"}}, want: []string{"a person's word"},

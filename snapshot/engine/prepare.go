@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/storagesnap/storagesnap/driver"
@@ -23,6 +24,11 @@ func (r *run) plan(names ...string) {
 		}
 		r.op.Steps = append(r.op.Steps, s)
 	}
+}
+
+// planned reports whether the operation has a step of that name.
+func (r *run) planned(name string) bool {
+	return slices.ContainsFunc(r.op.Steps, func(s inventory.Step) bool { return s.Name == name })
 }
 
 // openVolume loads the header of the volume that the operation is about, and its backend, and refuses what cannot begin.
@@ -45,10 +51,15 @@ func (r *run) openVolume(ctx context.Context, id snapshot.VolumeID) error {
 
 // free refuses a volume on which another operation is open.
 func (r *run) free(ctx context.Context, vol inventory.Volume) error {
-	if vol.Pending.IsZero() || vol.Pending == r.id {
+	return r.freeOf(ctx, vol.Pending, "volume "+vol.ID.String())
+}
+
+// freeOf refuses what the operation has for itself, unless that is this one or none: errElsewhere if it goes on by itself.
+func (r *run) freeOf(ctx context.Context, id inventory.OperationID, what string) error {
+	if id.IsZero() || id == r.id {
 		return nil
 	}
-	other, err := r.e.inv.Operation(ctx, vol.Pending)
+	other, err := r.e.inv.Operation(ctx, id)
 	switch {
 	case err != nil && !errors.Is(err, inventory.ErrNotFound):
 		return classified(err)
@@ -57,9 +68,9 @@ func (r *run) free(ctx context.Context, vol inventory.Volume) error {
 	case err == nil && other.State != inventory.Waiting:
 		return errElsewhere
 	}
-	b := driver.Blocker{Kind: "operation", ID: vol.Pending.String(), Name: other.Kind, Since: other.CreatedAt}
+	b := driver.Blocker{Kind: "operation", ID: id.String(), Name: other.Kind, Since: other.CreatedAt}
 	return driver.Blocked(driver.ErrBusy, []driver.Blocker{b},
-		"volume %s has an operation that waits (%s); explain, retry or cancel that one first", vol.ID, other.Error)
+		"%s has an operation that waits (%s); explain, retry or cancel that one first", what, other.Error)
 }
 
 // openBackend finds the backend and makes sure that it is up and the one that the name stands for.
@@ -152,17 +163,53 @@ func (r *run) snapshotLimit(ctx context.Context, more int) error {
 	if int(ready)+more <= limit {
 		return nil
 	}
-	var oldest []driver.Blocker
-	for s, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{
-		Volume: r.vol.ID, State: snapshot.Ready, Page: inventory.Page[snapshot.ID]{Limit: 3},
-	}) {
-		if err != nil {
-			return classified(err)
-		}
-		oldest = append(oldest, driver.Blocker{Kind: "snapshot", ID: s.ID.String(), Name: s.Name, Since: s.CreatedAt})
+	oldest, err := r.oldest(ctx, r.vol.ID)
+	if err != nil {
+		return err
 	}
 	return driver.Blocked(driver.ErrExhausted, oldest,
 		"volume %s has %d snapshots and the backend allows %d per volume; delete one, the oldest are named", r.vol.ID, ready, limit)
+}
+
+// oldest names the first few snapshots of a volume: candidates to go, where a limit is reached.
+func (r *run) oldest(ctx context.Context, volume snapshot.VolumeID) ([]driver.Blocker, error) {
+	var oldest []driver.Blocker
+	for s, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{
+		Volume: volume, State: snapshot.Ready, Page: inventory.Page[snapshot.ID]{Limit: 3},
+	}) {
+		if err != nil {
+			return nil, classified(err)
+		}
+		oldest = append(oldest, driver.Blocker{Kind: "snapshot", ID: s.ID.String(), Name: s.Name, Since: s.CreatedAt})
+	}
+	return oldest, nil
+}
+
+// withCandidates adds to the array's word that a limit is reached what could go, the oldest first; by container, of the
+// siblings too.
+func (r *run) withCandidates(ctx context.Context, err error) error {
+	if driver.ClassOf(err) != driver.ErrExhausted || len(driver.BlockersOf(err)) > 0 {
+		return err
+	}
+	volumes := []snapshot.VolumeID{r.vol.ID}
+	if r.desc.Facts.LimitUnit == driver.UnitContainer {
+		v, failed := ask(ctx, r, "Volume", func(ctx context.Context) (driver.Volume, error) { return r.b.drv.Volume(ctx, r.p.Native) })
+		for _, native := range v.Siblings {
+			if o, found, err := r.e.managed(ctx, r.b.name, native); err == nil && found && failed == nil {
+				volumes = append(volumes, o.ID)
+			}
+		}
+	}
+	var candidates []driver.Blocker
+	for _, id := range volumes {
+		if list, err := r.oldest(ctx, id); err == nil {
+			candidates = append(candidates, list...)
+		}
+	}
+	slices.SortStableFunc(candidates, func(a, b driver.Blocker) int { return a.Since.Compare(b.Since) })
+	return &driver.Error{
+		Class: driver.ErrExhausted, Effect: driver.EffectOf(err), Blockers: candidates[:min(len(candidates), 3)], Err: err,
+	}
 }
 
 // rowNow returns a snapshot's record as it is now, for an outcome.

@@ -103,14 +103,14 @@ func (e *Engine) requeue(ctx context.Context, r *run) error {
 		e.release(r)
 		return fmt.Errorf("%w: %w", errLost, err)
 	}
-	e.wg.Go(func() { e.finish(r, e.whenFree(r, r.op.Volumes)) })
+	e.wg.Go(func() { e.finish(r, e.whenFree(r, e.lockKeys(ctx, r.op.Volumes))) })
 	return nil
 }
 
 // claim takes the operation over, with its epoch, and every volume of it, with its version: what its former owner may still
 // try to commit is stale from now on.
 func (e *Engine) claim(ctx context.Context, r *run) error {
-	if !e.tryLock(r, r.op.Volumes) {
+	if !e.tryLock(r, e.lockKeys(ctx, r.op.Volumes)) {
 		return driver.Errorf(driver.ErrBusy, "a volume of operation %s is being worked on", r.id)
 	}
 	if err := r.reload(ctx); err != nil {

@@ -58,7 +58,7 @@ type run struct {
 	// endCall ends the context of the call under way; endUndoable only if the call can be undone.
 	endCall     atomic.Pointer[context.CancelFunc]
 	endUndoable atomic.Pointer[context.CancelFunc]
-	locked      []snapshot.VolumeID
+	locked      []string
 	begun       chan struct{} // closed once it is durable, or refused
 	done        chan struct{}
 	err         error // how it ended, for those who wait
