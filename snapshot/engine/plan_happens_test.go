@@ -47,6 +47,10 @@ func TestPlansEqualWhatHappens(t *testing.T) {
 	if cases == 1 {
 		return
 	}
+	for kind := range (&chance{}).requests() {
+		require.Positive(t, ends[kind+" succeeded"], "requests of kind %s that succeed", kind)
+	}
+	require.Positive(t, ends["several volumes"])
 	for _, end := range []string{"refused", "succeeded", "outdated"} {
 		require.Greater(t, ends[end], cases/50, "cases that end as %q", end)
 	}
@@ -57,6 +61,10 @@ func playPlan(t *testing.T, seed uint64, ends tally) {
 	t.Helper()
 	c := &chance{Rand: rand.New(rand.NewPCG(seed, seed))} //nolint:gosec // a test that can be repeated
 	c.w = newWorld(t, randomSettings(c))
+	if box := c.w.volume.Container; box != "" && c.IntN(3) > 0 {
+		_, err := c.try(engine.ImportRequest{Backend: "array", Native: c.w.array.AddVolumeIn(box, size)})
+		require.NoError(t, err)
+	}
 	for range c.IntN(3) {
 		_, _ = c.try(engine.CreateRequest{Volume: c.w.volume.ID, Name: c.name("snapshot")}) // a limit may forbid it
 	}
@@ -66,14 +74,14 @@ func playPlan(t *testing.T, seed uint64, ends tally) {
 	tr := &transcript{}
 	c.w.record = tr.record
 	req := c.request()
-	before := c.picture()
+	before, foreign := c.picture(), c.foreign()
 	plan := planned(t, c.w, tr, req)
 	require.Equal(t, before, c.picture(), "a plan changes nothing")
 	between := c.coin()
 	if between {
 		c.happen()
 		tr.take()
-		before = c.picture()
+		before, foreign = c.picture(), c.foreign()
 	}
 	req = withVersion(req, plan.Version)
 	op, err := c.try(req)
@@ -82,9 +90,13 @@ func playPlan(t *testing.T, seed uint64, ends tally) {
 			t.Logf("%+v ended with %v\n%s", req, err, plan)
 		}
 	}()
-	p := performed{t: t, c: c, plan: plan, between: between, before: before, calls: tr.take()}
+	p := performed{t: t, c: c, plan: plan, between: between, before: before, foreign: foreign, calls: tr.take()}
 	end := p.judge(op, err)
 	ends[end]++
+	ends[plan.Kind+" "+end]++
+	if end == "succeeded" && len(plan.Volumes) > 1 {
+		ends["several volumes"]++
+	}
 }
 
 // planned makes the plan and checks what must hold of any.
@@ -132,6 +144,17 @@ func (c *chance) picture() map[string]string {
 	return all
 }
 
+// foreign are the array's ids of snapshots that the inventory does not know.
+func (c *chance) foreign() (ids []string) {
+	known := c.snapshots()
+	for _, s := range c.w.array.AllSnapshots() {
+		if !slices.ContainsFunc(known, func(o snapshot.Snapshot) bool { return o.Native == s.Ref.ID }) {
+			ids = append(ids, s.Ref.ID)
+		}
+	}
+	return ids
+}
+
 // performed is one case: what was planned, and what happened then.
 type performed struct {
 	t      *testing.T
@@ -140,6 +163,7 @@ type performed struct {
 	// between: something else happened between plan and request.
 	between bool
 	before  map[string]string
+	foreign []string
 	calls   []sent
 }
 
@@ -239,8 +263,13 @@ func (p *performed) losses() {
 			got = append(got, kind+" "+row.ID)
 		}
 	}
+	for _, id := range p.foreign {
+		if !there["snapshot "+id] && p.plan.Kind != "delete-volume" { // of which the plan warns
+			got = append(got, "foreign snapshot "+id)
+		}
+	}
 	for _, l := range p.plan.Vanish {
-		if l.Kind == "snapshot" || l.Kind == "volume" {
+		if l.Kind != "content" && l.Kind != "record" {
 			want = append(want, l.Kind+" "+l.ID)
 		}
 	}
@@ -260,12 +289,14 @@ func (p *performed) renamed(id string) bool {
 // heads: the headers are what the plan said.
 func (p *performed) heads(op inventory.Operation) {
 	p.t.Helper()
-	for i, planned := range p.plan.Volumes {
-		id := op.Volumes[i]
-		require.Equal(p.t, planned.New, planned.ID.IsZero())
-		if !planned.New {
-			require.Equal(p.t, id, planned.ID)
+	require.Len(p.t, p.plan.Volumes, len(op.Volumes))
+	for _, planned := range p.plan.Volumes {
+		id := planned.ID
+		require.Equal(p.t, planned.New, id.IsZero())
+		if planned.New {
+			id = op.Volumes[0]
 		}
+		require.Contains(p.t, op.Volumes, id)
 		v, err := p.c.w.inv.Volume(ctx(p.t), id)
 		if planned.Gone {
 			require.True(p.t, errors.Is(err, inventory.ErrNotFound) || !v.DeletedAt.IsZero())

@@ -100,7 +100,8 @@ func randomSettings(c *chance) settings {
 		CloneDependence: driver.CloneDependence(c.IntN(3)),
 	}
 	if rare() {
-		s.facts.RevertUnit, s.facts.SnapshotUnit = driver.UnitContainer, driver.UnitContainer
+		s.facts.RevertUnit, s.facts.SnapshotUnit = driver.Unit(c.IntN(2)), driver.UnitContainer
+		s.container = "box"
 	}
 	if c.coin() {
 		s.limits.SnapshotsPerVolume = 2 + c.IntN(4)
@@ -165,6 +166,20 @@ func (c *chance) snapshot(of snapshot.VolumeID) snapshot.ID {
 	return pick(c, all).ID
 }
 
+// siblings are the other volumes of the volume's container.
+func (c *chance) siblings(of snapshot.VolumeID) (all []snapshot.VolumeID) {
+	v, err := c.w.inv.Volume(ctx(c.w.t), of)
+	if err != nil || v.Container == "" {
+		return nil
+	}
+	for _, o := range c.volumes() {
+		if o.ID != of && o.Container == v.Container && o.DeletedAt.IsZero() {
+			all = append(all, o.ID)
+		}
+	}
+	return all
+}
+
 func (c *chance) host() string {
 	if c.w.host == nil || c.coin() {
 		return ""
@@ -182,6 +197,9 @@ func (c *chance) requests() map[string]func() engine.Request {
 			req := engine.RevertRequest{Volume: v, Snapshot: c.snapshot(v), DropYounger: c.coin()}
 			if c.coin() {
 				req.KeepCurrent, req.KeepName = true, c.name("kept")
+			}
+			if c.IntN(4) > 0 {
+				req.Siblings = c.siblings(v)
 			}
 			if c.coin() {
 				req.AssertDetached = &engine.Assertion{By: "somebody", Reason: "it is a test"}
@@ -210,7 +228,7 @@ func (c *chance) importRequest() engine.Request {
 		return req
 	}
 	if c.IntN(10) > 0 {
-		req.Native = c.w.array.AddVolume(size)
+		req.Native = c.w.array.AddVolumeIn(pick(c, []driver.ContainerID{"", "box"}), size)
 		for range c.IntN(3) {
 			c.w.array.AddForeignSnapshot(req.Native, "foreign")
 		}
@@ -232,7 +250,7 @@ func (c *chance) request() engine.Request {
 
 // happen does something that may matter: a request, or what only metadata or the host knows of.
 func (c *chance) happen() {
-	switch c.IntN(8) {
+	switch c.IntN(9) {
 	case 0:
 		c.hold(c.snapshot(snapshot.VolumeID{}))
 	case 1:
@@ -243,6 +261,10 @@ func (c *chance) happen() {
 			}
 		}
 	case 2:
+		if all := c.w.array.Volumes(); len(all) > 0 && c.coin() {
+			c.w.array.AddForeignSnapshot(pick(c, all), "foreign")
+		}
+	case 3:
 		if all := c.w.array.Volumes(); len(all) > 0 && c.coin() {
 			id := pick(c, all)
 			if !slices.ContainsFunc(c.volumes(), func(v inventory.Volume) bool { return v.Native == id && v.Host != "" }) {

@@ -43,6 +43,9 @@ func (r *run) contentWarnings(p Plan) (all []string) {
 	if r.vol.HeadUnknown {
 		all = append(all, "nobody knows which snapshot the content of "+r.theVolume()+" descends from")
 	}
+	if r.p.Follows && r.p.Snapshot.IsZero() {
+		all = append(all, r.theVolume()+" has no snapshot of that instant, so nobody will know what its content descends from")
+	}
 	lost := slices.ContainsFunc(p.Vanish, func(l PlannedLoss) bool { return l.Kind == lossContent && l.ID == r.vol.ID.String() })
 	switch {
 	case lost && r.desc.Facts.RevertDropsYounger:
