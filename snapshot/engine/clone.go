@@ -28,7 +28,7 @@ func cloneKind() *kind {
 			stepCloneGrant: {do: doCloneGrant, undo: undoCloneGrant, tell: tellCloneGrant},
 			stepIntroduce:  {do: doIntroduce, undo: undoIntroduce, tell: tellIntroduce},
 		},
-		ends: says("the new volume is in the inventory, with the snapshot as its origin"),
+		ends:    says("the new volume is in the inventory, with the snapshot as its origin"),
 		touches: func(r *run) bool { return r.planned(stepCloneGrant) },
 	}
 }

@@ -107,7 +107,7 @@ func tellDelete(r *run) PlannedStep {
 	if r.desc.Facts.SnapshotUnit == driver.UnitContainer && r.p.Native != "" {
 		calls = r.sends("Volume")
 	}
-	if r.fore != nil && r.fore.shared {
+	if r.fore.shared {
 		return PlannedStep{Does: "the array keeps the snapshot, since it is another volume's too", Calls: calls}
 	}
 	return PlannedStep{Does: "the array deletes the snapshot", Calls: append(calls, r.sends("DeleteSnapshot")...)}
@@ -130,7 +130,7 @@ func (r *run) foreseeDelete(ctx context.Context, row snapshot.Snapshot) (err err
 }
 
 // afterDelete: the head moves up if it was the snapshot.
-func afterDelete(r *run, intent inventory.Change, v *PlannedVolume) {
+func afterDelete(_ *run, intent inventory.Change, v *PlannedVolume) {
 	for _, row := range intent.Put {
 		if row.ID == v.HeadBefore.Snapshot {
 			v.HeadAfter = PlannedHead{Snapshot: row.Parent}

@@ -196,7 +196,7 @@ func doDropSnapshots(ctx context.Context, r *run, at driver.Attempt) error {
 func tellDropSnapshots(r *run) PlannedStep {
 	n := r.vol.SnapshotCount
 	return PlannedStep{
-		Does: fmt.Sprintf("the array deletes the volume's snapshots, %d of them, youngest first", n),
+		Does: fmt.Sprintf("the array deletes the snapshots of %s, youngest first: %d", r.theVolume(), n),
 		// One after the other, each out of the tree as soon as it is gone.
 		Calls: []PlannedCall{r.sends("DeleteSnapshot")[0].times(n), commits(n)},
 	}

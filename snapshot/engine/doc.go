@@ -36,6 +36,11 @@
 // Every token, and how a volume was attached, is durable before anything is touched. A call of unknown outcome is never
 // blindly sent again: it is looked up by its token, or repeated where its contract says that this is harmless.
 //
+// # Plans
+//
+// [Engine.Plan] makes a request's checks and lists the steps that they choose, with their calls, what is lost and what is in
+// the way, and touches nothing. Its version, put into the request, makes sure that what somebody saw is what runs.
+//
 // # Guarantees
 //
 // When a process dies at any moment, the next one (or another, once the lease has ended) brings each of its operations

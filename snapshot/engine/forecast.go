@@ -15,6 +15,8 @@ type forecast struct {
 	losses []PlannedLoss
 	// shared: the array keeps the snapshot that is deleted, since it is another volume's too.
 	shared bool
+	// kept is the name of the snapshots of the content now that a revert takes first.
+	kept string
 }
 
 // lose notes a snapshot that will be gone.
@@ -33,6 +35,13 @@ func (f *forecast) lose(s snapshot.Snapshot, why string) {
 func (f *forecast) loseForeign(s driver.Snapshot, why string) {
 	if f != nil {
 		f.losses = append(f.losses, PlannedLoss{Kind: lossForeign, ID: s.Ref.ID, Name: s.Name, Since: s.CreatedAt, Why: why})
+	}
+}
+
+// keep notes a snapshot of the content now.
+func (f *forecast) keep(s snapshot.Snapshot) {
+	if f != nil {
+		f.kept = s.Name
 	}
 }
 
@@ -154,5 +163,6 @@ func (r *run) unused() error {
 	if len(running) == 0 {
 		return nil
 	}
-	return driver.Blocked(driver.ErrInUse, running, "host %q would not let go of volume %s; stop what runs on it first", r.p.Host, r.vol.ID)
+	return driver.Blocked(driver.ErrInUse, running,
+		"host %q would not let go of volume %s; stop what runs on it first", r.p.Host, r.vol.ID)
 }

@@ -19,9 +19,9 @@ func importKind() *kind {
 	return &kind{
 		name: kindImport, format: 1, decode: decodeAs[ImportRequest], locate: locateNothing,
 		prepare: prepareImport, outcome: importedOutcome, failed: importFailed,
-		steps: map[string]step{stepImport: {do: doImport, tell: tellImport}},
-		ends:  endsImport,
-		after: afterImport,
+		steps:   map[string]step{stepImport: {do: doImport, tell: tellImport}},
+		ends:    endsImport,
+		after:   afterImport,
 		touches: func(*run) bool { return false },
 	}
 }

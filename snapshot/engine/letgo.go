@@ -45,7 +45,7 @@ func doAttach(ctx context.Context, r *run, _ driver.Attempt) error {
 
 func tellAttach(r *run) PlannedStep {
 	return PlannedStep{
-		Does:  fmt.Sprintf("host %q attaches it again as it was, reads it anew and verifies that it is the same disk", r.p.Host),
+		Does:  fmt.Sprintf("host %q attaches %s again, reads it anew and verifies that it is the same disk", r.p.Host, r.theVolume()),
 		Calls: r.sends("Attach"),
 	}
 }
@@ -101,7 +101,9 @@ func doGrant(ctx context.Context, r *run, at driver.Attempt) error {
 }
 
 func tellGrant(r *run) PlannedStep {
-	return PlannedStep{Does: fmt.Sprintf("backend %q gives access back as it was", r.p.Backend), Calls: r.sends("Grant")}
+	return PlannedStep{
+		Does: fmt.Sprintf("backend %q gives access to %s back as it was", r.p.Backend, r.theVolume()), Calls: r.sends("Grant"),
+	}
 }
 
 // fence makes sure, directly before the content is replaced, that nobody can write: it is what makes repeating an

@@ -115,7 +115,8 @@ type PlannedCall struct {
 type PlannedLoss struct {
 	_ [0]func()
 
-	// Kind is "snapshot", "foreign snapshot" (one that the inventory does not know), "volume", "content" (what the volume holds now), or "record" (of the inventory alone).
+	// Kind is "snapshot", "foreign snapshot" (one that the inventory does not know), "volume", "content" (what the volume
+	// holds now), or "record" (of the inventory alone).
 	Kind string `json:"kind"`
 	// ID is our id of the snapshot or volume, or of the volume with the content; of a foreign snapshot it is the array's.
 	ID   string `json:"id"`

@@ -59,8 +59,9 @@ func TestPlansEqualWhatHappens(t *testing.T) {
 
 func playPlan(t *testing.T, seed uint64, ends tally) {
 	t.Helper()
-	c := &chance{Rand: rand.New(rand.NewPCG(seed, seed))} //nolint:gosec // a test that can be repeated
-	c.w = newWorld(t, randomSettings(c))
+	c := &chance{Rand: rand.New(rand.NewPCG(seed, seed))}
+	s := randomSettings(c)
+	c.w = newWorld(t, s)
 	if box := c.w.volume.Container; box != "" && c.IntN(3) > 0 {
 		_, err := c.try(engine.ImportRequest{Backend: "array", Native: c.w.array.AddVolumeIn(box, size)})
 		require.NoError(t, err)
@@ -74,6 +75,10 @@ func playPlan(t *testing.T, seed uint64, ends tally) {
 	tr := &transcript{}
 	c.w.record = tr.record
 	req := c.request()
+	if s.facts.RevertUnit == driver.UnitContainer && c.coin() {
+		req = c.revertOfAll()
+		tr.take()
+	}
 	before, foreign := c.picture(), c.foreign()
 	plan := planned(t, c.w, tr, req)
 	require.Equal(t, before, c.picture(), "a plan changes nothing")
@@ -157,9 +162,9 @@ func (c *chance) foreign() (ids []string) {
 
 // performed is one case: what was planned, and what happened then.
 type performed struct {
-	t      *testing.T
-	c      *chance
-	plan   engine.Plan
+	t    *testing.T
+	c    *chance
+	plan engine.Plan
 	// between: something else happened between plan and request.
 	between bool
 	before  map[string]string

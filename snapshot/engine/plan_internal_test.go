@@ -36,6 +36,7 @@ func TestEveryStepTellsWhatItDoes(t *testing.T) {
 func typicalRun(t *testing.T, k *kind) *run {
 	t.Helper()
 	r := newRun(nil, k)
+	r.fore = &forecast{}
 	var err error
 	r.req, err = k.decode(json.RawMessage("{}"))
 	require.NoError(t, err)

@@ -109,7 +109,7 @@ func (r *run) before(ctx context.Context) ([]driver.Blocker, error) {
 	var before []driver.Blocker
 	volumes, err := r.kind.locate(ctx, r.e, r.req)
 	if err != nil {
-		return nil, nil //nolint:nilerr // an unknown volume: prepare has said so
+		return nil, nil // an unknown volume: prepare has said so
 	}
 	seen := make(map[inventory.OperationID]bool)
 	add := func(op inventory.Operation) {
@@ -205,7 +205,9 @@ func (r *run) plannedVolume(ctx context.Context, change inventory.Change, c inve
 	return v, nil
 }
 
-func headOf(v inventory.Volume) PlannedHead { return PlannedHead{Snapshot: v.Head, Unknown: v.HeadUnknown} }
+func headOf(v inventory.Volume) PlannedHead {
+	return PlannedHead{Snapshot: v.Head, Unknown: v.HeadUnknown}
+}
 
 // plannedVolume is a header as it is.
 func plannedVolume(v inventory.Volume) PlannedVolume {

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -134,6 +135,10 @@ func (c *chance) volumes() []inventory.Volume {
 		require.NoError(c.w.t, err)
 		all = append(all, v)
 	}
+	// The ids differ in each run; one seed must make one world.
+	slices.SortFunc(all, func(a, b inventory.Volume) int {
+		return cmp.Or(cmp.Compare(a.Native, b.Native), cmp.Compare(a.Name, b.Name))
+	})
 	return all
 }
 
@@ -143,6 +148,9 @@ func (c *chance) snapshots() []snapshot.Snapshot {
 		require.NoError(c.w.t, err)
 		all = append(all, s)
 	}
+	slices.SortFunc(all, func(a, b snapshot.Snapshot) int {
+		return cmp.Or(cmp.Compare(a.Native, b.Native), cmp.Compare(a.Name, b.Name))
+	})
 	return all
 }
 
@@ -237,6 +245,16 @@ func (c *chance) importRequest() engine.Request {
 		_, err := c.w.host.AddDisk(req.Native)
 		require.NoError(c.w.t, err)
 	}
+	return req
+}
+
+// revertOfAll is a revert in a container that is under management as a whole.
+func (c *chance) revertOfAll() engine.Request {
+	for _, native := range c.w.array.Volumes() {
+		_, _ = c.try(engine.ImportRequest{Backend: "array", Native: native}) // most are there already
+	}
+	req, _ := c.requests()["revert"]().(engine.RevertRequest)
+	req.Siblings, req.DropYounger = c.siblings(req.Volume), true
 	return req
 }
 

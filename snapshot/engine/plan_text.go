@@ -112,7 +112,7 @@ func callsText(calls []PlannedCall) string {
 
 // String returns the volume as the text of a plan has it.
 func (v PlannedVolume) String() string {
-	text := fmt.Sprintf("volume %s of backend %q, %d bytes", label(v.Name, v.ID.Short()), v.Backend, v.Size)
+	text := fmt.Sprintf("volume %s of backend %q, %s", label(v.Name, v.ID.Short()), v.Backend, exactly(v.Size))
 	switch {
 	case v.New:
 		return "new " + text
@@ -122,6 +122,15 @@ func (v PlannedVolume) String() string {
 		return fmt.Sprintf("%s, descends from %s", text, v.HeadBefore)
 	}
 	return fmt.Sprintf("%s, descends from %s, then from %s", text, v.HeadBefore, v.HeadAfter)
+}
+
+// exactly is a size in the largest unit that needs no fraction.
+func exactly(size int64) string {
+	units := []string{"bytes", "KiB", "MiB", "GiB", "TiB", "PiB"}
+	for size != 0 && size%1024 == 0 && len(units) > 1 {
+		size, units = size/1024, units[1:]
+	}
+	return fmt.Sprintf("%d %s", size, units[0])
 }
 
 // String returns the head as the text of a plan has it.

@@ -87,11 +87,11 @@ func (s PlannedStep) facet() string {
 
 // versionOf is compact: a digest of each facet.
 func versionOf(argsHash string, p Plan) string {
-	version := versionPrefix
+	parts := []string{versionPrefix}
 	for _, f := range facets(argsHash, p) {
-		version += "." + f.digest()
+		parts = append(parts, f.digest())
 	}
-	return version
+	return strings.Join(parts, ".")
 }
 
 func (f facet) digest() string {

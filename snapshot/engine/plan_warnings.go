@@ -49,7 +49,7 @@ func (r *run) contentWarnings(p Plan) (all []string) {
 	lost := slices.ContainsFunc(p.Vanish, func(l PlannedLoss) bool { return l.Kind == lossContent && l.ID == r.vol.ID.String() })
 	switch {
 	case lost && r.desc.Facts.RevertDropsYounger:
-		all = append(all, "the content now is lost; this backend cannot keep it as a snapshot, since it drops younger ones with a revert")
+		all = append(all, "the content now is lost; its backend cannot keep it, since it drops younger snapshots with a revert")
 	case lost:
 		all = append(all, "the content now is lost, unless the request keeps it as a snapshot")
 	}
@@ -81,7 +81,7 @@ func (r *run) arrayWarnings() (all []string) {
 	facts, name := r.desc.Facts, r.b.name
 	if facts.DeleteToTrash && (r.has(stepDelete) || r.has(stepDropSnapshots)) {
 		all = append(all, fmt.Sprintf(
-			"backend %q keeps what is deleted in its trash for a while, where it can be recovered and may still count as a snapshot", name))
+			"backend %q keeps what is deleted in its trash for a while, where it may still count as a snapshot", name))
 	}
 	if facts.SnapshotsDieWithVolume && r.has(stepDeleteVolume) {
 		all = append(all, fmt.Sprintf("backend %q also deletes those of the volume's snapshots that the inventory does not know", name))
@@ -105,11 +105,11 @@ func (r *run) snapshotWarnings(ctx context.Context) (all []string, err error) {
 		return nil, classified(err)
 	}
 	if s.Lineage == snapshot.Assumed {
-		all = append(all, fmt.Sprintf("the place of snapshot %s in the tree is assumed from its time, not recorded", label(s.Name, s.ID.Short())))
+		all = append(all, "the place of snapshot "+label(s.Name, s.ID.Short())+" in the tree is assumed from its time, not recorded")
 	}
 	if r.has(stepRevert) && s.Size != r.vol.Size {
-		all = append(all, fmt.Sprintf("snapshot %s has %d bytes, %s has %d now, and may get the snapshot's size",
-			label(s.Name, s.ID.Short()), s.Size, r.theVolume(), r.vol.Size))
+		all = append(all, fmt.Sprintf("snapshot %s has %s, %s has %s now, and may get the snapshot's size",
+			label(s.Name, s.ID.Short()), exactly(s.Size), r.theVolume(), exactly(r.vol.Size)))
 	}
 	return all, nil
 }
@@ -120,7 +120,8 @@ func (r *run) impact(ctx context.Context) []string {
 	if teller == nil {
 		return nil
 	}
-	lost, err := askFor(ctx, r, "Impact", min(r.e.opts.CallTimeout, impactTimeout), func(ctx context.Context) ([]driver.Blocker, error) {
+	limit := min(r.e.opts.CallTimeout, impactTimeout)
+	lost, err := askFor(ctx, r, "Impact", limit, func(ctx context.Context) ([]driver.Blocker, error) {
 		return teller.Impact(ctx, r.p.Attachment.LUN)
 	})
 	if err != nil {

@@ -15,31 +15,41 @@ import (
 	"github.com/storagesnap/storagesnap/snapshot/engine"
 )
 
-// TestPlanWarnings: what is allowed and yet should be known is said, and only then.
-func TestPlanWarnings(t *testing.T) {
-	revert := func(w *world, one snapshot.Snapshot) engine.Request {
-		return engine.RevertRequest{Volume: w.volume.ID, Snapshot: one.ID}
-	}
-	keep := func(w *world, one snapshot.Snapshot) engine.Request {
-		return engine.RevertRequest{Volume: w.volume.ID, Snapshot: one.ID, KeepCurrent: true, KeepName: "kept"}
-	}
-	create := func(w *world, _ snapshot.Snapshot) engine.Request {
-		return engine.CreateRequest{Volume: w.volume.ID, Name: "two"}
-	}
-	remove := func(_ *world, one snapshot.Snapshot) engine.Request { return engine.DeleteRequest{Snapshot: one.ID} }
-	tests := []struct {
-		name string
-		settings
-		change func(w *world, one *snapshot.Snapshot)
-		req    func(w *world, one snapshot.Snapshot) engine.Request
-		want   []string // a part of each warning, in order
-	}{
-		{name: "keep current", req: keep},
-		{name: "create", req: create},
-		{name: "delete", req: remove},
-		{name: "content lost", req: revert, want: []string{"content now is lost, unless"}},
+// warningCase is a world, a request, and a part of each warning that its plan has, in order.
+type warningCase struct {
+	name string
+	settings
+	change func(w *world, one *snapshot.Snapshot)
+	req    func(w *world, one snapshot.Snapshot) engine.Request
+	want   []string
+}
+
+// The requests of the cases.
+
+func revertTo(w *world, one snapshot.Snapshot) engine.Request {
+	return engine.RevertRequest{Volume: w.volume.ID, Snapshot: one.ID}
+}
+
+func revertKeeping(w *world, one snapshot.Snapshot) engine.Request {
+	return engine.RevertRequest{Volume: w.volume.ID, Snapshot: one.ID, KeepCurrent: true, KeepName: "kept"}
+}
+
+func createTwo(w *world, _ snapshot.Snapshot) engine.Request {
+	return engine.CreateRequest{Volume: w.volume.ID, Name: "two"}
+}
+
+func deleteOne(_ *world, one snapshot.Snapshot) engine.Request {
+	return engine.DeleteRequest{Snapshot: one.ID}
+}
+
+func warningCases() []warningCase {
+	return []warningCase{
+		{name: "keep current", req: revertKeeping},
+		{name: "create", req: createTwo},
+		{name: "delete", req: deleteOne},
+		{name: "content lost", req: revertTo, want: []string{"content now is lost, unless"}},
 		{
-			name: "content cannot be kept", req: revert, settings: settings{facts: driver.Facts{RevertDropsYounger: true}},
+			name: "content cannot be kept", req: revertTo, settings: settings{facts: driver.Facts{RevertDropsYounger: true}},
 			want: []string{"cannot keep it"},
 		},
 		{
@@ -52,15 +62,17 @@ func TestPlanWarnings(t *testing.T) {
 			},
 		},
 		{
-			name: "size", req: keep, want: []string{"65536 bytes, the volume has 131072 now,"},
+			name: "size", req: revertKeeping, want: []string{"has 64 KiB, the volume has 128 KiB now,"},
 			change: func(w *world, _ *snapshot.Snapshot) { w.amend(func(v *inventory.Volume) { v.Size *= 2 }) },
 		},
 		{
-			name: "head unknown", req: create, want: []string{"nobody knows which snapshot"},
-			change: func(w *world, _ *snapshot.Snapshot) { w.amend(func(v *inventory.Volume) { v.Head, v.HeadUnknown = snapshot.ID{}, true }) },
+			name: "head unknown", req: createTwo, want: []string{"nobody knows which snapshot"},
+			change: func(w *world, _ *snapshot.Snapshot) {
+				w.amend(func(v *inventory.Volume) { v.Head, v.HeadUnknown = snapshot.ID{}, true })
+			},
 		},
 		{
-			name: "assumed lineage", req: keep, want: []string{"assumed from its time"},
+			name: "assumed lineage", req: revertKeeping, want: []string{"assumed from its time"},
 			change: func(w *world, one *snapshot.Snapshot) {
 				native := w.array.AddVolume(size)
 				w.array.AddForeignSnapshot(native, "foreign")
@@ -71,11 +83,11 @@ func TestPlanWarnings(t *testing.T) {
 				w.volume, *one = v, all[0]
 			},
 		},
-		{name: "near the limit", req: create, settings: settings{limits: driver.Limits{SnapshotsPerVolume: 3}}, want: []string{"2 of the 3"}},
-		{name: "keeping near the limit", req: keep, settings: settings{limits: driver.Limits{SnapshotsPerVolume: 2}}, want: []string{"2 of the 2"}},
-		{name: "far from the limit", req: create, settings: settings{limits: driver.Limits{SnapshotsPerVolume: 4}}},
-		{name: "trash", req: remove, settings: settings{facts: driver.Facts{DeleteToTrash: true}}, want: []string{"may still count"}},
-		{name: "another id", req: keep, settings: settings{facts: driver.Facts{RevertChangesID: true}}, want: []string{"another id"}},
+		{name: "near the limit", req: createTwo, settings: settings{limits: driver.Limits{SnapshotsPerVolume: 3}}, want: []string{"2 of the 3"}},
+		{name: "keeping near the limit", req: revertKeeping, settings: settings{limits: driver.Limits{SnapshotsPerVolume: 2}}, want: []string{"2 of the 2"}},
+		{name: "far from the limit", req: createTwo, settings: settings{limits: driver.Limits{SnapshotsPerVolume: 4}}},
+		{name: "trash", req: deleteOne, settings: settings{facts: driver.Facts{DeleteToTrash: true}}, want: []string{"may still count"}},
+		{name: "another id", req: revertKeeping, settings: settings{facts: driver.Facts{RevertChangesID: true}}, want: []string{"another id"}},
 		{
 			name: "unknown snapshots go too", settings: settings{facts: driver.Facts{SnapshotsDieWithVolume: true}},
 			req: func(w *world, _ snapshot.Snapshot) engine.Request {
@@ -84,13 +96,17 @@ func TestPlanWarnings(t *testing.T) {
 			want: []string{"that the inventory does not know"},
 		},
 		{
-			name: "the host cannot say", req: keep, settings: settings{host: true}, want: []string{`host "pool" could not say`},
+			name: "the host cannot say", req: revertKeeping, settings: settings{host: true}, want: []string{`host "pool" could not say`},
 			change: func(w *world, _ *snapshot.Snapshot) {
 				w.faults.Add(drivertest.Fault{Method: "Impact", Err: driver.ErrUnavailable})
 			},
 		},
 	}
-	for _, tt := range tests {
+}
+
+// TestPlanWarnings: what is allowed and yet should be known is said, and only then.
+func TestPlanWarnings(t *testing.T) {
+	for _, tt := range warningCases() {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, tt.settings)
 			one := w.create("one")

@@ -141,6 +141,7 @@ func (r *run) prepareKeep(ctx context.Context, rb rollback) (snapshot.Snapshot, 
 	}
 	row.Labels = maps.Clone(rb.keepLabels)
 	r.p.Keep, r.p.KeepRef = row.ID, refOf(row)
+	r.fore.keep(row)
 	r.plan(stepKeep)
 	return row, nil
 }

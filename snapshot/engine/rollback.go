@@ -22,8 +22,8 @@ func doKeep(ctx context.Context, r *run, at driver.Attempt) error {
 
 func tellKeep(r *run) PlannedStep {
 	return PlannedStep{
-		Does: "the array takes a snapshot of the content now of " + r.theVolume(), Undo: "that snapshot is deleted",
-		Calls: r.sends("CreateSnapshot"),
+		Does: fmt.Sprintf("the array takes a snapshot of %s as it is now, %q", r.theVolume(), r.fore.kept),
+		Undo: "that snapshot is deleted", Calls: r.sends("CreateSnapshot"),
 	}
 }
 
@@ -66,7 +66,10 @@ func tellRevert(r *run) PlannedStep {
 	for _, m := range r.rolledBack() {
 		_ = r.in(m, func() error { calls = append(calls, r.fenceCalls()...); return nil })
 	}
-	does := fmt.Sprintf("the array replaces the content by that of snapshot %s", r.p.Snapshot.Short())
+	does := "the array replaces the content by that of the snapshot"
+	if len(r.members) > 1 {
+		does += " " + r.p.Snapshot.Short()
+	}
 	if len(calls) > 0 {
 		does = "once nobody has it open, " + does
 	}
