@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/storagesnap/storagesnap/driver"
@@ -51,11 +52,27 @@ func prepareDelete(ctx context.Context, r *run) (inventory.Change, error) {
 
 // deletable refuses, naming it, whatever stands in the way of a snapshot's deletion and can be known without the array.
 func (r *run) deletable(ctx context.Context, s snapshot.Snapshot) error {
+	if !s.Group.IsZero() && r.desc.Facts.GroupMemberDelete == driver.MemberDeleteRefused {
+		return driver.Blocked(driver.ErrUnsupported, []driver.Blocker{{Kind: "group", ID: s.Group.String(), Name: s.Name, Since: s.CreatedAt}},
+			"backend %q deletes no single members of a group; delete the group", r.b.name)
+	}
+	blockers, err := r.inTheWay(ctx, s)
+	switch {
+	case err != nil:
+		return err
+	case len(blockers) > 0:
+		return driver.Blocked(driver.ErrInUse, blockers, "snapshot %s cannot be deleted", s.ID)
+	}
+	return nil
+}
+
+// inTheWay lists holds, pins, younger snapshots and clones that need the snapshot.
+func (r *run) inTheWay(ctx context.Context, s snapshot.Snapshot) ([]driver.Blocker, error) {
 	blockers := kept(s, r.e.now())
 	if r.desc.Facts.SnapshotsDependent {
 		for o, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{Volume: s.Volume, State: snapshot.Ready}) {
 			if err != nil {
-				return classified(err)
+				return nil, classified(err)
 			}
 			if o.TakenAt.After(s.TakenAt) { // whatever its parent is: the array goes by time
 				blockers = append(blockers, driver.Blocker{Kind: "snapshot", ID: o.ID.String(), Name: o.Name, Since: o.CreatedAt})
@@ -65,17 +82,14 @@ func (r *run) deletable(ctx context.Context, s snapshot.Snapshot) error {
 	if r.desc.Facts.CloneDependence != driver.CloneIndependent {
 		for v, err := range r.e.inv.Volumes(ctx, inventory.VolumeQuery{Origin: s.ID}) {
 			if err != nil {
-				return classified(err)
+				return nil, classified(err)
 			}
 			if v.DeletedAt.IsZero() && !v.Independent {
 				blockers = append(blockers, driver.Blocker{Kind: "clone", ID: v.ID.String(), Name: v.Name, Since: v.CreatedAt})
 			}
 		}
 	}
-	if len(blockers) > 0 {
-		return driver.Blocked(driver.ErrInUse, blockers, "snapshot %s cannot be deleted", s.ID)
-	}
-	return nil
+	return blockers, nil
 }
 
 // kept lists the holds and pins that forbid a snapshot's deletion.
@@ -107,7 +121,7 @@ func tellDelete(r *run) PlannedStep {
 	if r.desc.Facts.SnapshotUnit == driver.UnitContainer && r.p.Native != "" {
 		calls = r.sends("Volume")
 	}
-	if r.fore.shared {
+	if slices.Contains(r.fore.shared, r.p.Snapshot) {
 		return PlannedStep{Does: "the array keeps the snapshot, since it is another volume's too", Calls: calls}
 	}
 	return PlannedStep{Does: "the array deletes the snapshot", Calls: append(calls, r.sends("DeleteSnapshot")...)}
@@ -118,10 +132,14 @@ func (r *run) foreseeDelete(ctx context.Context, row snapshot.Snapshot) (err err
 	if r.fore == nil {
 		return nil
 	}
-	if r.fore.shared, err = r.shared(ctx); err != nil {
-		return err
+	shared := false
+	if r.has(stepDelete) {
+		if shared, err = r.shared(ctx); err != nil {
+			return err
+		}
 	}
-	if r.fore.shared {
+	if shared {
+		r.fore.shared = append(r.fore.shared, row.ID)
 		r.fore.loseRecord(row, "the array keeps the snapshot, since it is another volume's too")
 		return nil
 	}
@@ -153,8 +171,8 @@ func (r *run) shared(ctx context.Context) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if !found {
-			continue
+		if !found || r.memberOf(sibling.ID).p.Volume == sibling.ID {
+			continue // what this operation deletes too keeps nothing
 		}
 		for s, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{Volume: sibling.ID, Token: string(r.p.Ref.Token)}) {
 			if err != nil {
@@ -185,11 +203,15 @@ func deletedOutcome(ctx context.Context, r *run) (inventory.Change, any, error) 
 	if vol.Head == row.ID {
 		vol.Head = row.Parent
 	}
-	return inventory.Change{
+	change := inventory.Change{
 		Volumes:  r.volumeChange(vol),
 		Reparent: []inventory.Reparent{{Volume: vol.ID, From: row.ID, To: row.Parent}},
 		Drop:     []snapshot.ID{row.ID},
-	}, result{Volume: vol.ID, Snapshot: row.ID, RecoverableUntil: r.p.Recoverable}, nil
+	}
+	if change.Records, err = r.lastOfGroup(ctx, row); err != nil {
+		return change, nil, err
+	}
+	return change, result{Volume: vol.ID, Snapshot: row.ID, RecoverableUntil: r.p.Recoverable}, nil
 }
 
 func deleteFailed(ctx context.Context, r *run) (inventory.Change, error) {

@@ -13,8 +13,8 @@ import (
 type forecast struct {
 	checks []PlannedCall
 	losses []PlannedLoss
-	// shared: the array keeps the snapshot that is deleted, since it is another volume's too.
-	shared bool
+	// shared are the snapshots that are deleted and that the array keeps, since they are another volume's too.
+	shared []snapshot.ID
 	// kept is the name of the snapshots of the content now that a revert takes first.
 	kept string
 }

@@ -77,8 +77,8 @@ func playPlan(t *testing.T, seed uint64, ends tally) {
 	req := c.request()
 	if s.facts.RevertUnit == driver.UnitContainer && c.coin() {
 		req = c.revertOfAll()
-		tr.take()
 	}
+	tr.take() // what was made for the request's sake
 	before, foreign := c.picture(), c.foreign()
 	plan := planned(t, c.w, tr, req)
 	require.Equal(t, before, c.picture(), "a plan changes nothing")
@@ -225,7 +225,7 @@ func (p *performed) asPlanned(op inventory.Operation) {
 	require.Equal(p.t, append(sendsOf(p.t, p.plan.Checks), stepSends(p.t, p.plan)...), p.calls, "the calls, in their order")
 	hosts := []string(nil)
 	for _, call := range mutating(p.calls) {
-		if slices.Contains([]string{"Detach", "Attach", "Introduce", "Withdraw"}, call.method) {
+		if slices.Contains([]string{"Detach", "Attach", "Introduce", "Withdraw", "Quiesce", "Thaw"}, call.method) {
 			hosts = []string{"pool"}
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/storagesnap/storagesnap/driver"
 	"github.com/storagesnap/storagesnap/driver/drivertest"
 	"github.com/storagesnap/storagesnap/inventory"
+	"github.com/storagesnap/storagesnap/snapshot"
 )
 
 // TestEveryStepTellsWhatItDoes: a step or a kind that says nothing for a plan cannot be forgotten.
@@ -22,7 +23,9 @@ func TestEveryStepTellsWhatItDoes(t *testing.T) {
 				told := st.tell(typicalRun(t, k))
 				require.NotEmpty(t, told.Does)
 				require.Equal(t, st.undo != nil, told.Undo != "", "what goes back, and only that, has a sentence about it")
-				require.NotEmpty(t, told.Calls)
+				if step != stepThaw { // the step before it has sent everything
+					require.NotEmpty(t, told.Calls)
+				}
 				for _, c := range told.Calls {
 					require.NotEmpty(t, c.Method)
 					require.Equal(t, c.Target == TargetInventory, c.Name == "", "%s has a name", c.Target)
@@ -43,6 +46,7 @@ func typicalRun(t *testing.T, k *kind) *run {
 	drv := drivertest.NewBackend(drivertest.BackendOptions{}).Driver()
 	r.b = &backend{name: "array", drv: drv, able: drv.Abilities()}
 	r.p.Backend, r.p.Host, r.p.Attachment = "array", "pool", &driver.Attachment{}
+	r.d.Shots = []shot{{Volumes: []snapshot.VolumeID{r.p.Volume}}}
 	r.vol = inventory.Volume{Name: "disk", SnapshotCount: 3}
 	return r
 }

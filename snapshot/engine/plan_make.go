@@ -73,11 +73,15 @@ func turnedDown(argsHash string, p Plan, err error) (Plan, error) {
 func (r *run) foresee(ctx context.Context) (Plan, error) {
 	r.planning = true
 	r.d.IfVersion = ""
+	volumes, err := r.kind.locate(ctx, r.e, r.req)
+	if err != nil {
+		return turnedDown(r.argsHash, Plan{Kind: r.kind.name}, err)
+	}
 	change, err := r.intend(ctx)
 	if err == nil && len(r.op.Steps) > 0 {
 		err = r.lockContainers(ctx, &change) // only to learn whether they can be had
 	}
-	queued, qerr := r.before(ctx)
+	queued, qerr := r.before(ctx, volumes)
 	if qerr != nil {
 		return Plan{}, refused(r.kind.name, qerr, "")
 	}
@@ -105,12 +109,8 @@ func (r *run) foresee(ctx context.Context) (Plan, error) {
 
 // before lists the operations that have the volumes, or wait for their turn. One that waits for a person or for time is
 // not among them: it is what the request is refused for.
-func (r *run) before(ctx context.Context) ([]driver.Blocker, error) {
+func (r *run) before(ctx context.Context, volumes []snapshot.VolumeID) ([]driver.Blocker, error) {
 	var before []driver.Blocker
-	volumes, err := r.kind.locate(ctx, r.e, r.req)
-	if err != nil {
-		return nil, nil // an unknown volume: prepare has said so
-	}
 	seen := make(map[inventory.OperationID]bool)
 	add := func(op inventory.Operation) {
 		if op.State.Open() && op.State != inventory.Waiting && !seen[op.ID] {
@@ -152,6 +152,12 @@ func (r *run) depict(ctx context.Context, change inventory.Change) (Plan, error)
 			return p, err
 		}
 		p.Volumes = append(p.Volumes, v)
+	}
+	for _, m := range r.members { // what the intent leaves alone
+		if !slices.ContainsFunc(change.Volumes, func(c inventory.VolumeChange) bool { return c.Volume.ID == m.vol.ID }) &&
+			m.vol.Version > 0 {
+			p.Volumes = append(p.Volumes, plannedVolume(m.vol))
+		}
 	}
 	for i, s := range r.op.Steps {
 		r.focus(s.Volume)

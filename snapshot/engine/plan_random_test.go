@@ -98,7 +98,7 @@ func randomSettings(c *chance) settings {
 	s.facts = driver.Facts{
 		RevertFenced: rare(), RevertDropsYounger: rare(), RevertChangesID: rare(), RevertNeedsDetach: rare(),
 		SnapshotsDependent: rare(), SnapshotsDieWithVolume: rare(), DeleteToTrash: rare(), TokenInName: rare(),
-		CloneDependence: driver.CloneDependence(c.IntN(3)),
+		CloneDependence: driver.CloneDependence(c.IntN(3)), GroupNonAtomic: rare(),
 	}
 	if rare() {
 		s.facts.RevertUnit, s.facts.SnapshotUnit = driver.Unit(c.IntN(2)), driver.UnitContainer
@@ -110,7 +110,7 @@ func randomSettings(c *chance) settings {
 	if rare() {
 		s.limits.MaxVolumeSize = size + 10
 	}
-	for _, ability := range []string{"Access", "Cloner", "Volumes"} {
+	for _, ability := range []string{"Access", "Cloner", "Volumes", "Groups", "Splitter"} {
 		if ability == "Access" && s.facts.RevertChangesID {
 			continue // without a path to its new id no host finds the volume again, and the revert waits
 		}
@@ -174,6 +174,42 @@ func (c *chance) snapshot(of snapshot.VolumeID) snapshot.ID {
 	return pick(c, all).ID
 }
 
+func (c *chance) quiesce() *engine.Quiesce {
+	if c.IntN(3) > 0 {
+		return nil
+	}
+	return &engine.Quiesce{Required: c.coin()}
+}
+
+// group is any; if there is none, one is made, if that is allowed.
+func (c *chance) group() snapshot.GroupID {
+	for range 2 {
+		var all []engine.Group
+		for g, err := range c.w.eng.Groups(ctx(c.w.t), engine.GroupQuery{}) {
+			require.NoError(c.w.t, err)
+			all = append(all, g)
+		}
+		if len(all) > 0 {
+			slices.SortFunc(all, func(a, b engine.Group) int { return cmp.Compare(a.Name, b.Name) })
+			return pick(c, all).ID
+		}
+		_, _ = c.try(c.requests()["create-group"]())
+	}
+	return snapshot.NewID[snapshot.GroupID]()
+}
+
+// clone is any volume that was cloned; if there is none, one is made, if that is allowed.
+func (c *chance) clone() snapshot.VolumeID {
+	for range 2 {
+		all := slices.DeleteFunc(c.volumes(), func(v inventory.Volume) bool { return v.Origin.IsZero() })
+		if len(all) > 0 {
+			return pick(c, all).ID
+		}
+		_, _ = c.try(c.requests()["clone"]())
+	}
+	return c.volume()
+}
+
 // siblings are the other volumes of the volume's container.
 func (c *chance) siblings(of snapshot.VolumeID) (all []snapshot.VolumeID) {
 	v, err := c.w.inv.Volume(ctx(c.w.t), of)
@@ -198,8 +234,26 @@ func (c *chance) host() string {
 // requests makes a random request of each kind. A kind that is missing here fails the test.
 func (c *chance) requests() map[string]func() engine.Request {
 	return map[string]func() engine.Request{
-		"create": func() engine.Request { return engine.CreateRequest{Volume: c.volume(), Name: c.name("snapshot")} },
-		"delete": func() engine.Request { return engine.DeleteRequest{Snapshot: c.snapshot(snapshot.VolumeID{})} },
+		"create": func() engine.Request {
+			return engine.CreateRequest{Volume: c.volume(), Name: c.name("snapshot"), Quiesce: c.quiesce()}
+		},
+		"create-group": func() engine.Request {
+			req := engine.CreateGroupRequest{Volumes: []snapshot.VolumeID{c.volume()}, Name: c.name("group"), Quiesce: c.quiesce()}
+			if other := c.volume(); other != req.Volumes[0] {
+				req.Volumes = append(req.Volumes, other)
+			}
+			return req
+		},
+		"revert-group": func() engine.Request {
+			req := engine.RevertGroupRequest{Group: c.group(), DropYounger: c.coin(), Partial: c.coin()}
+			if c.coin() {
+				req.KeepCurrent, req.KeepName = true, c.name("kept")
+			}
+			return req
+		},
+		"delete-group": func() engine.Request { return engine.DeleteGroupRequest{Group: c.group()} },
+		"split":        func() engine.Request { return engine.SplitRequest{Volume: c.clone()} },
+		"delete":       func() engine.Request { return engine.DeleteRequest{Snapshot: c.snapshot(snapshot.VolumeID{})} },
 		"revert": func() engine.Request {
 			v := c.volume()
 			req := engine.RevertRequest{Volume: v, Snapshot: c.snapshot(v), DropYounger: c.coin()}
@@ -216,7 +270,8 @@ func (c *chance) requests() map[string]func() engine.Request {
 		},
 		"clone": func() engine.Request {
 			return engine.CloneRequest{
-				Snapshot: c.snapshot(snapshot.VolumeID{}), Name: c.name("clone"), Host: c.host(), Size: pick(c, []int64{0, 0, size, size + 20}),
+				Snapshot: c.snapshot(snapshot.VolumeID{}), Name: c.name("clone"), Host: c.host(), Split: c.coin(),
+				Size: pick(c, []int64{0, 0, size, size + 20}),
 			}
 		},
 		"import": c.importRequest,

@@ -29,6 +29,9 @@ func (r *run) warnings(ctx context.Context, p Plan) ([]string, error) {
 		}
 		return err
 	})
+	if f := r.d.Freeze; f != nil && len(f.Hosts) == 0 {
+		all = append(all, "nobody can hold the writes, so what is taken will be as after a power cut")
+	}
 	return all, err
 }
 
@@ -49,9 +52,9 @@ func (r *run) contentWarnings(p Plan) (all []string) {
 	lost := slices.ContainsFunc(p.Vanish, func(l PlannedLoss) bool { return l.Kind == lossContent && l.ID == r.vol.ID.String() })
 	switch {
 	case lost && r.desc.Facts.RevertDropsYounger:
-		all = append(all, "the content now is lost; its backend cannot keep it, since it drops younger snapshots with a revert")
+		all = append(all, "the content that "+r.theVolume()+" has now is lost; its backend cannot keep it, since a revert drops younger snapshots")
 	case lost:
-		all = append(all, "the content now is lost, unless the request keeps it as a snapshot")
+		all = append(all, "the content that "+r.theVolume()+" has now is lost, unless the request keeps it as a snapshot")
 	}
 	if r.has(stepRevert) && r.b.able.Access == nil && r.p.Attachment == nil && !r.desc.Facts.RevertFenced {
 		all = append(all, "nothing keeps writers away but a person's word; if the revert's reply is lost, it waits for a person")
@@ -63,7 +66,8 @@ func (r *run) contentWarnings(p Plan) (all []string) {
 func (r *run) limitWarnings(p Plan) []string {
 	limit, adds := r.desc.Limits.SnapshotsPerVolume, 0
 	for _, s := range p.Steps {
-		if (s.Volume.IsZero() || s.Volume == r.p.Volume) && (s.Name == stepCreate || s.Name == stepKeep) {
+		mine := s.Volume.IsZero() || s.Volume == r.p.Volume
+		if s.Name == stepGroup || mine && (s.Name == stepCreate || s.Name == stepKeep || s.Name == stepQuiesced) {
 			adds++
 		}
 	}

@@ -47,7 +47,7 @@ func warningCases() []warningCase {
 		{name: "keep current", req: revertKeeping},
 		{name: "create", req: createTwo},
 		{name: "delete", req: deleteOne},
-		{name: "content lost", req: revertTo, want: []string{"content now is lost, unless"}},
+		{name: "content lost", req: revertTo, want: []string{"has now is lost, unless"}},
 		{
 			name: "content cannot be kept", req: revertTo, settings: settings{facts: driver.Facts{RevertDropsYounger: true}},
 			want: []string{"cannot keep it"},
