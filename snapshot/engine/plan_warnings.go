@@ -52,7 +52,8 @@ func (r *run) contentWarnings(p Plan) (all []string) {
 	lost := slices.ContainsFunc(p.Vanish, func(l PlannedLoss) bool { return l.Kind == lossContent && l.ID == r.vol.ID.String() })
 	switch {
 	case lost && r.desc.Facts.RevertDropsYounger:
-		all = append(all, "the content that "+r.theVolume()+" has now is lost; its backend cannot keep it, since a revert drops younger snapshots")
+		all = append(all, fmt.Sprintf(
+			"the content that %s has now is lost; its backend cannot keep it, since a revert drops younger snapshots", r.theVolume()))
 	case lost:
 		all = append(all, "the content that "+r.theVolume()+" has now is lost, unless the request keeps it as a snapshot")
 	}
