@@ -26,7 +26,7 @@ func cloneKind() *kind {
 		prepare: prepareClone, outcome: clonedOutcome, failed: cloneFailed,
 		steps: map[string]step{
 			stepClone:      {do: doClone, undo: undoClone, tell: tellClone},
-			stepCloneGrant: {do: doCloneGrant, undo: undoCloneGrant, tell: tellCloneGrant},
+			stepCloneGrant: {do: doCloneGrant, undo: undoCloneGrant, late: true, tell: tellCloneGrant},
 			stepIntroduce:  {do: doIntroduce, undo: undoIntroduce, tell: tellIntroduce},
 			stepCloneSplit: {do: doCloneSplit, tell: tellSplit},
 		},

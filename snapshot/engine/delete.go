@@ -17,7 +17,7 @@ func deleteKind() *kind {
 	return &kind{
 		name: kindDelete, format: 1, decode: decodeAs[DeleteRequest], locate: locateDelete,
 		prepare: prepareDelete, outcome: deletedOutcome, failed: deleteFailed,
-		steps:  map[string]step{stepDelete: {do: doDelete, find: findDeleted, repeat: true, tell: tellDelete}},
+		steps:  map[string]step{stepDelete: {do: doDelete, find: findDeleted, repeat: true, late: true, tell: tellDelete}},
 		pivots: []string{stepDelete},
 		ends:   says("the snapshot is not in the tree any more, and its children are its parent's"),
 		after:  afterDelete,

@@ -26,10 +26,10 @@ func deleteVolumeKind() *kind {
 		prepare: prepareDeleteVolume, outcome: volumeDeletedOutcome, failed: deleteVolumeFailed,
 		steps: map[string]step{
 			stepDetach:        {do: doDetach, undo: undoDetach, tell: tellDetach},
-			stepRevoke:        {do: doRevoke, undo: undoRevoke, tell: tellRevoke},
+			stepRevoke:        {do: doRevoke, undo: undoRevoke, late: true, tell: tellRevoke},
 			stepCondemn:       {do: doCondemn, undo: undoCondemn, tell: tellCondemn},
-			stepDropSnapshots: {do: doDropSnapshots, repeat: true, tell: tellDropSnapshots},
-			stepDeleteVolume:  {do: doDeleteVolume, find: findVolumeDeleted, repeat: true, tell: tellDeleteVolume},
+			stepDropSnapshots: {do: doDropSnapshots, repeat: true, late: true, tell: tellDropSnapshots},
+			stepDeleteVolume:  {do: doDeleteVolume, find: findVolumeDeleted, repeat: true, late: true, tell: tellDeleteVolume},
 		},
 		pivots: []string{stepDropSnapshots, stepDeleteVolume}, goBack: true,
 		ends:  endsDeleteVolume,

@@ -96,15 +96,6 @@ func (c PlannedCall) times(n int) PlannedCall {
 	return c
 }
 
-// ofHost reports whether the method is one of package driver's hosts, not of its drivers.
-func ofHost(method string) bool {
-	switch method {
-	case "Attachments", "Detach", "Attach", "Introduce", "Withdraw", "Initiators", "Quiesce", "Thaw", "Impact":
-		return true
-	}
-	return false
-}
-
 // reads reports whether the method changes nothing.
 func reads(method string) bool {
 	switch method {

@@ -42,8 +42,8 @@ func deleteGroupKind() *kind {
 		},
 		prepare: prepareDeleteGroup, outcome: groupDeletedOutcome, failed: deleteGroupFailed,
 		steps: map[string]step{
-			stepDropGroup: {do: doDeleteGroup, find: findGroupDeleted, repeat: true, tell: tellDeleteGroup},
-			stepDelete:    {do: doDelete, find: findDeleted, repeat: true, tell: tellDelete},
+			stepDropGroup: {do: doDeleteGroup, find: findGroupDeleted, repeat: true, late: true, tell: tellDeleteGroup},
+			stepDelete:    {do: doDelete, find: findDeleted, repeat: true, late: true, tell: tellDelete},
 		},
 		pivots: []string{stepDropGroup, stepDelete},
 		ends:   says("the group and its snapshots are not in the inventory any more; their children are their parents'"),
@@ -90,7 +90,7 @@ func prepareDeleteGroup(ctx context.Context, r *run) (inventory.Change, error) {
 	r.planDeletions(doc)
 	r.member = r.members[0]
 	for i, row := range rows {
-		if err := r.in(r.members[i], func() error { return r.foreseeDelete(ctx, row) }); err != nil {
+		if err := r.with(r.members[i], func() error { return r.foreseeDelete(ctx, row) }); err != nil {
 			return change, err
 		}
 	}

@@ -34,7 +34,7 @@ func undoKeep(ctx context.Context, r *run, at driver.Attempt) error {
 func doRevert(ctx context.Context, r *run, at driver.Attempt) error {
 	touched := r.rolledBack()
 	for _, m := range touched {
-		if err := r.in(m, func() error { return r.fence(ctx, at) }); err != nil {
+		if err := r.with(m, func() error { return r.fence(ctx, at) }); err != nil {
 			return err
 		}
 		if at.Resume && !m.fenced() {
@@ -64,7 +64,7 @@ func doRevert(ctx context.Context, r *run, at driver.Attempt) error {
 func tellRevert(r *run) PlannedStep {
 	var calls []PlannedCall
 	for _, m := range r.rolledBack() {
-		_ = r.in(m, func() error { calls = append(calls, r.fenceCalls()...); return nil })
+		_ = r.with(m, func() error { calls = append(calls, r.fenceCalls()...); return nil })
 	}
 	does := "the array replaces the content by that of the snapshot"
 	if len(r.members) > 1 {
@@ -94,8 +94,8 @@ func (m *member) fenced() bool {
 	return m.p.Attachment != nil || m.b.able.Access != nil || m.desc.Facts.RevertFenced
 }
 
-// in calls f with the member in focus.
-func (r *run) in(m *member, f func() error) error {
+// with calls f with the member in focus.
+func (r *run) with(m *member, f func() error) error {
 	defer func(was *member) { r.member = was }(r.member)
 	r.member = m
 	return f()

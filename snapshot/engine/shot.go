@@ -60,7 +60,7 @@ func tellShots(r *run) PlannedStep {
 		if s.Grouped {
 			method = "CreateGroup"
 		}
-		_ = r.in(r.memberOf(s.Volumes[0]), func() error { calls = append(calls, r.sends(method)...); return nil })
+		_ = r.with(r.memberOf(s.Volumes[0]), func() error { calls = append(calls, r.sends(method)...); return nil })
 	}
 	return PlannedStep{Does: does, Calls: append(calls, r.freezeCalls("Thaw")...)}
 }
