@@ -109,7 +109,7 @@ func (r *run) snapshotWarnings(ctx context.Context) (all []string, err error) {
 	case err != nil:
 		return nil, classified(err)
 	}
-	if s.Lineage == snapshot.Assumed {
+	if s.Lineage == snapshot.Assumed && (r.has(stepRevert) || r.has(stepClone) || r.has(stepDelete)) {
 		all = append(all, "the place of snapshot "+label(s.Name, s.ID.Short())+" in the tree is assumed from its time, not recorded")
 	}
 	if r.has(stepRevert) && s.Size != r.vol.Size {
