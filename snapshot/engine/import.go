@@ -19,7 +19,10 @@ func importKind() *kind {
 	return &kind{
 		name: kindImport, format: 1, decode: decodeAs[ImportRequest], locate: locateNothing,
 		prepare: prepareImport, outcome: importedOutcome, failed: importFailed,
-		steps: map[string]step{stepImport: {do: doImport}}, touches: func(*run) bool { return false },
+		steps:   map[string]step{stepImport: {do: doImport, tell: tellImport}},
+		ends:    endsImport,
+		after:   afterImport,
+		touches: func(*run) bool { return false },
 	}
 }
 
@@ -105,6 +108,33 @@ func doImport(ctx context.Context, r *run, _ driver.Attempt) error {
 		}
 	}
 	return nil
+}
+
+func tellImport(r *run) PlannedStep {
+	req := r.req.(ImportRequest) //nolint:forcetypeassert,errcheck // the kind's own request
+	if req.WithoutSnapshots {
+		return PlannedStep{Does: "the array's snapshots of the volume are left alone"}
+	}
+	some := commits(0)
+	some.AtLeast = true
+	return PlannedStep{
+		Does: "the array's snapshots of the volume get records, chained by time", Undo: "",
+		Calls: append(r.sends("Snapshots"), some),
+	}
+}
+
+func endsImport(r *run) string {
+	req := r.req.(ImportRequest) //nolint:forcetypeassert,errcheck // the kind's own request
+	if req.WithoutSnapshots {
+		return "the volume is in the inventory"
+	}
+	return "the volume is in the inventory; its content descends from the youngest of the array's snapshots, if it has any"
+}
+
+// afterImport: which snapshot is the youngest is known once they are listed.
+func afterImport(r *run, _ inventory.Change, v *PlannedVolume) {
+	req := r.req.(ImportRequest) //nolint:forcetypeassert,errcheck // the kind's own request
+	v.HeadAfter = PlannedHead{Unknown: !req.WithoutSnapshots}
 }
 
 func (r *run) importedRow(s driver.Snapshot, known snapshot.Snapshot) snapshot.Snapshot {
