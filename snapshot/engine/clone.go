@@ -202,6 +202,7 @@ func clonedOutcome(ctx context.Context, r *run) (inventory.Change, any, error) {
 	vol, now := r.unpend(), r.d.Now
 	vol.Native, vol.Serial, vol.Size, vol.Container, vol.Disk = now.Native, now.Serial, now.Size, now.Container, r.d.Disk
 	change, err := r.unpinned(ctx, r.volumeChange(vol))
+	change.Records = []inventory.RecordChange{nameSeen(vol.ID, now.Name, 0)}
 	return change, result{Volume: vol.ID, Snapshot: r.d.Snapshot}, err
 }
 

@@ -30,6 +30,7 @@ type scene struct {
 type stage struct {
 	one, two snapshot.Snapshot
 	native   driver.VolumeID
+	lost     driver.SnapshotRef // at the array, without a record
 	op       inventory.OperationID
 	wrote    byte // what a guest wrote after the process had died; 0 if it could not
 }
@@ -82,7 +83,7 @@ func scenes() []scene {
 			require.Equal(w.t, done, two.Parent.IsZero(), "children move up with the deletion, not without")
 		},
 	}
-	return append(revertScenes(twoSnapshots), create, remove, cloneScene(twoSnapshots, false), cloneScene(twoSnapshots, true),
+	return append(append(revertScenes(twoSnapshots), auditScenes()...), create, remove, cloneScene(twoSnapshots, false), cloneScene(twoSnapshots, true),
 		importScene(), forgetScene(twoSnapshots),
 		deleteVolumeScene(engine.SnapshotsDelete, false), deleteVolumeScene(engine.SnapshotsDelete, true),
 		deleteVolumeScene(engine.SnapshotsKeep, false))

@@ -67,6 +67,7 @@ func kinds() map[string]*kind {
 	table := make(map[string]*kind)
 	for _, k := range []*kind{
 		createKind(), deleteKind(), revertKind(), cloneKind(), importKind(), forgetKind(), deleteVolumeKind(),
+		adoptKind(), repairKind(), dropKind(),
 	} {
 		table[k.name] = k
 	}
