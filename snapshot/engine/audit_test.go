@@ -223,6 +223,18 @@ func changedFindings(two func(*world, *stage)) []found {
 				usable(w, s)
 			}),
 		},
+		{
+			name: "native id of a snapshot, which is another's now", kind: engine.FindingNativeChanged, settings: named,
+			arrange: func(w *world, s *stage) {
+				two(w, s)
+				theirs := w.array.AddForeignSnapshot(w.volume.Native, "theirs")
+				w.editRow(s.one.ID, func(r *snapshot.Snapshot) { r.Native = theirs.ID })
+			},
+			after: only(func(w *world, s *stage) {
+				require.Equal(w.t, s.one.Native, w.row(s.one.ID).Native)
+				require.Equal(w.t, []engine.FindingKind{engine.FindingForeign}, kindsOf(w.audit(engine.AuditRequest{})))
+			}),
+		},
 	}
 }
 

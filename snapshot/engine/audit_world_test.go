@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/storagesnap/storagesnap/driver"
+	"github.com/storagesnap/storagesnap/driver/drivertest"
 	"github.com/storagesnap/storagesnap/inventory"
 	"github.com/storagesnap/storagesnap/snapshot"
 	"github.com/storagesnap/storagesnap/snapshot/engine"
@@ -164,4 +165,18 @@ func (i *watched) Operations(ctx context.Context, q inventory.OperationQuery) it
 		f()
 	}
 	return i.Inventory.Operations(ctx, q)
+}
+
+// drivertestBackend is one more array.
+func drivertestBackend(id driver.BackendID) *drivertest.Backend {
+	return drivertest.NewBackend(drivertest.BackendOptions{ID: id})
+}
+
+// unready is a driver whose snapshots are never ready.
+type unready struct{ driver.Driver }
+
+func (d unready) Lookup(ctx context.Context, req driver.LookupRequest) (driver.Snapshot, error) {
+	s, err := d.Driver.Lookup(ctx, req)
+	s.Ready = false
+	return s, err
 }

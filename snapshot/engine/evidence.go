@@ -56,9 +56,9 @@ func (r *run) examine(ctx context.Context, row snapshot.Snapshot) ([]FindingKind
 	return kinds, found, nil
 }
 
-// sameObject finds the record's snapshot by id and token together, and where the array has them on two objects, by the token:
-// that is the snapshot's identity. Only where the name carries the token does the id alone prove anything, since anybody can
-// change a name.
+// sameObject finds the record's snapshot by id and token together. Where the array has them on two objects the token decides,
+// since it is the snapshot's identity; but where names carry tokens the id does, since anybody can copy a name. Whichever
+// was taken at the record's instant comes first.
 func (r *run) sameObject(ctx context.Context, row snapshot.Snapshot) (*driver.Snapshot, error) {
 	ref := refOf(row)
 	var at driver.Attempt
@@ -69,11 +69,28 @@ func (r *run) sameObject(ctx context.Context, row snapshot.Snapshot) (*driver.Sn
 	if driver.ClassOf(err) != driver.ErrConflict || ref.Token == "" || ref.ID == "" {
 		return found, err
 	}
-	found, err = r.atArray(ctx, driver.SnapshotRef{Volume: ref.Volume, Token: ref.Token}, at)
-	if err != nil || found != nil || !r.desc.Facts.TokenInName {
-		return found, err
+	byToken, err := r.atArray(ctx, driver.SnapshotRef{Volume: ref.Volume, Token: ref.Token}, at)
+	if err != nil {
+		return nil, err
 	}
-	return r.atArray(ctx, driver.SnapshotRef{Volume: ref.Volume, ID: ref.ID}, at)
+	byID, err := r.atArray(ctx, driver.SnapshotRef{Volume: ref.Volume, ID: ref.ID}, at)
+	if err != nil && driver.ClassOf(err) != driver.ErrConflict { // the id is another volume's
+		return nil, err
+	}
+	candidates := []*driver.Snapshot{byToken}
+	if r.desc.Facts.TokenInName {
+		candidates = []*driver.Snapshot{byID, byToken}
+	}
+	candidates = slices.DeleteFunc(candidates, func(s *driver.Snapshot) bool { return s == nil })
+	for _, s := range candidates {
+		if micro(s.CreatedAt).Equal(row.TakenAt) {
+			return s, nil
+		}
+	}
+	if len(candidates) == 0 {
+		return nil, nil //nolint:nilnil // absence is the answer
+	}
+	return candidates[0], nil
 }
 
 // sentAt: something of which nothing is known but when it was asked for may have been sent then.
