@@ -65,7 +65,7 @@ func adoptKind() *kind {
 
 // inventoryOnly is the outcome of kinds whose intent is all that they do.
 func inventoryOnly(_ context.Context, r *run) (inventory.Change, any, error) {
-	return inventory.Change{}, result{Volume: r.vol.ID, Snapshot: r.d.Snapshot}, nil
+	return inventory.Change{}, result{Volume: r.vol.ID, Snapshot: r.p.Snapshot}, nil
 }
 
 func prepareAdopt(ctx context.Context, r *run) (inventory.Change, error) {
@@ -86,7 +86,7 @@ func prepareAdopt(ctx context.Context, r *run) (inventory.Change, error) {
 	if err != nil {
 		return none, err
 	}
-	r.d.Snapshot, r.d.Ref = row.ID, found.Ref
+	r.p.Snapshot, r.p.Ref = row.ID, found.Ref
 	return inventory.Change{Volumes: r.volumeChange(vol), Put: []snapshot.Snapshot{row}}, nil
 }
 
@@ -111,7 +111,7 @@ func (r *run) orphan(ctx context.Context, ref driver.SnapshotRef) (*driver.Snaps
 	case found.Ref.Token != ref.Token:
 		return nil, driver.Errorf(driver.ErrConflict, "snapshot %s has no longer token %s", found.Ref.ID, ref.Token)
 	}
-	row, known, err := r.recordOf(ctx, r.vol.ID, found.Ref)
+	row, known, err := r.recorded(ctx, r.vol.ID, found.Ref)
 	if err == nil && known {
 		err = driver.Errorf(driver.ErrConflict, "it is no orphan: its record is snapshot %s (%s)", row.ID, row.State)
 	}

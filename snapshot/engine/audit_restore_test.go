@@ -24,6 +24,7 @@ func TestRestoredBackup(t *testing.T) {
 		{"plain", driver.Facts{}},
 		{"revert changes the id", driver.Facts{RevertChangesID: true}},
 		{"token in name", driver.Facts{TokenInName: true}},
+		{"containers", driver.Facts{SnapshotUnit: driver.UnitContainer, RevertUnit: driver.UnitContainer}},
 		{"changes the id, token in name, snapshots die with their volume", driver.Facts{
 			RevertChangesID: true, TokenInName: true, SnapshotsDieWithVolume: true,
 		}},

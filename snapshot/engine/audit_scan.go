@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/storagesnap/storagesnap/driver"
@@ -38,6 +39,7 @@ type scan struct {
 	natives map[driver.VolumeID]snapshot.VolumeID // by the ids now and the former ones
 	seed    maphash.Seed
 	rows    []noted
+	shared  map[uint64]bool  // the hashes of their ids alone, where a snapshot may stand in the trees of several volumes
 	index   map[uint64]int32 // of rows, by the hash of the volume's and the snapshot's native ids
 	odd     []snapshot.ID    // records that an operation should be working on
 
@@ -56,7 +58,8 @@ type scan struct {
 type auditedVolume struct {
 	inventory.Volume
 
-	seen string // its name at the array
+	seen   string // its name at the array
+	locked bool   // its container is, by an operation that is not open
 }
 
 // noted is what is kept of a snapshot's record.
@@ -89,6 +92,10 @@ func (s *scan) readVolumes(ctx context.Context) error {
 		}
 		seen[r.ID] = nameIn(r)
 	}
+	locked, err := s.deadLocks(ctx)
+	if err != nil {
+		return stored(err)
+	}
 	for v, err := range s.r.e.inv.Volumes(ctx, inventory.VolumeQuery{Backend: s.r.b.name}) {
 		switch {
 		case err != nil:
@@ -96,7 +103,7 @@ func (s *scan) readVolumes(ctx context.Context) error {
 		case !s.req.Volume.IsZero() && v.ID != s.req.Volume:
 			continue
 		}
-		s.volumes[v.ID] = auditedVolume{v, seen[v.ID.String()]}
+		s.volumes[v.ID] = auditedVolume{v, seen[v.ID.String()], locked[v.Container]}
 		s.out.Volumes++
 		for _, id := range v.Former {
 			if _, taken := s.natives[id]; !taken {
@@ -113,7 +120,7 @@ func (s *scan) readVolumes(ctx context.Context) error {
 }
 
 func (s *scan) readSnapshots(ctx context.Context) error {
-	s.seed, s.index = maphash.MakeSeed(), make(map[uint64]int32)
+	s.seed, s.index, s.shared = maphash.MakeSeed(), make(map[uint64]int32), make(map[uint64]bool)
 	for id := range s.volumes {
 		for row, err := range s.r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{Volume: id}) {
 			if err != nil {
@@ -133,6 +140,9 @@ func (s *scan) note(row snapshot.Snapshot) {
 	}
 	if working {
 		return
+	}
+	if s.r.desc.Facts.SnapshotUnit == driver.UnitContainer {
+		s.shared[maphash.String(s.seed, row.Native)] = true
 	}
 	s.index[s.key(refOf(row))] = int32(len(s.rows)) //nolint:gosec // two billion records do not fit into memory
 	s.rows = append(s.rows, noted{
@@ -179,6 +189,9 @@ func (s *scan) listSnapshots(ctx context.Context) error {
 
 func (s *scan) see(found driver.Snapshot) {
 	i, known := s.index[s.key(found.Ref)]
+	if !known && s.shared[maphash.String(s.seed, found.Ref.ID)] {
+		return // listed as a sibling's; a record that is not seen is looked up
+	}
 	if !known {
 		_, ours := s.natives[found.Ref.Volume]
 		if ours || s.req.Volume.IsZero() && found.Ref.Token.Of(s.installation) {
@@ -263,4 +276,24 @@ func (s *scan) found(f Finding, without ...AuditAction) {
 	f.Backend = s.r.b.name
 	f.Actions = slices.DeleteFunc(f.Kind.actions(), func(a AuditAction) bool { return slices.Contains(without, a) })
 	s.out.Findings = append(s.out.Findings, f)
+}
+
+// deadLocks returns the backend's containers that are marked as had by operations which are not open.
+func (s *scan) deadLocks(ctx context.Context) (map[driver.ContainerID]bool, error) {
+	dead := make(map[driver.ContainerID]bool)
+	for rec, err := range s.r.e.inv.Records(ctx, inventory.RecordQuery{Kind: recordContainer}) {
+		if err != nil {
+			return nil, err
+		}
+		container, ours := strings.CutPrefix(rec.ID, containerKey(s.r.b.name, ""))
+		if !ours {
+			continue
+		}
+		version, err := s.r.deadLock(ctx, driver.ContainerID(container))
+		if err != nil {
+			return nil, err
+		}
+		dead[driver.ContainerID(container)] = version > 0
+	}
+	return dead, nil
 }

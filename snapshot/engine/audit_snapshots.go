@@ -192,9 +192,9 @@ func (s *scan) judgeOurs(ctx context.Context, found driver.Snapshot) error {
 	if s.isClaimed(found.Ref.Token) {
 		return nil
 	}
-	known, err := s.recorded(ctx, volume, found.Ref)
+	_, known, err := s.r.recorded(ctx, volume, found.Ref)
 	if err != nil || known {
-		return err
+		return stored(err)
 	}
 	if s.young(found.CreatedAt) {
 		s.out.Young++
@@ -220,20 +220,6 @@ func (s *scan) judgeOurs(ctx context.Context, found driver.Snapshot) error {
 	}
 	s.found(f, without...)
 	return nil
-}
-
-// recorded reports whether a snapshot has a record, whatever its native id. Members of a group share a token, so that it
-// has to be a record of that volume.
-func (s *scan) recorded(ctx context.Context, volume snapshot.VolumeID, ref driver.SnapshotRef) (bool, error) {
-	for row, err := range s.r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{Token: string(ref.Token)}) {
-		if err != nil {
-			return false, stored(err)
-		}
-		if row.NativeVolume == string(ref.Volume) || row.Volume == volume {
-			return true, nil
-		}
-	}
-	return false, nil
 }
 
 func ofStranger(kind FindingKind, found driver.Snapshot) Finding {

@@ -41,7 +41,7 @@ func (s *scan) listVolumes(ctx context.Context) error {
 
 // suspect adds a volume to the suspects if its record alone says so, or if the array does not have it as it says.
 func (s *scan) suspect(ctx context.Context, v auditedVolume, listed, there bool) error {
-	odd := v.HeadUnknown || !v.Pending.IsZero() || v.Native == "" && v.DeletedAt.IsZero()
+	odd := v.HeadUnknown || v.locked || !v.Pending.IsZero() || v.Native == "" && v.DeletedAt.IsZero()
 	if !odd && v.Native != "" && !there {
 		odd = true
 		if !listed {
@@ -132,7 +132,11 @@ func (s *scan) judgeVolume(ctx context.Context, id snapshot.VolumeID, last bool)
 		if gone = slices.Contains(kinds, FindingVolumeGone); gone && !last {
 			return nil
 		}
-		if stuck || vol.Pending.IsZero() && vol.Native == "" && vol.DeletedAt.IsZero() {
+		locked, err := s.lockedFirst(ctx, vol)
+		if err != nil {
+			return stored(err)
+		}
+		if stuck || locked || vol.Pending.IsZero() && vol.Native == "" && vol.DeletedAt.IsZero() {
 			kinds = append(kinds, FindingStuck)
 		}
 		for _, k := range kinds {
@@ -182,6 +186,25 @@ func (s *scan) foundVolume(kind FindingKind, vol inventory.Volume, now *moved, s
 	default: // what only a snapshot can be
 	}
 	s.found(f, without...)
+}
+
+// lockedFirst reports whether the volume's container is locked by an operation that is not open, for the first of the
+// container's volumes that is looked at: one repair frees it for all.
+func (s *scan) lockedFirst(ctx context.Context, vol inventory.Volume) (bool, error) {
+	if !s.volumes[vol.ID].locked {
+		return false, nil
+	}
+	version, err := s.r.deadLock(ctx, vol.Container)
+	if err != nil || version == 0 {
+		return false, err
+	}
+	for id, v := range s.volumes {
+		if v.Container == vol.Container && id != vol.ID {
+			v.locked = false
+			s.volumes[id] = v
+		}
+	}
+	return true, nil
 }
 
 // candidates returns the volumes at the array that may be the one under another id: those whose snapshots say that it was

@@ -71,7 +71,7 @@ func prepareDrop(ctx context.Context, r *run) (inventory.Change, error) {
 	if err != nil {
 		return inventory.Change{}, err
 	}
-	r.d.Ref, r.d.Token = found.Ref, found.Ref.Token
+	r.p.Ref, r.p.Token = found.Ref, found.Ref.Token
 	r.plan(stepDelete)
 	return inventory.Change{Volumes: r.volumeChange(r.pend(r.vol))}, nil
 }
@@ -90,8 +90,8 @@ func (r *run) prepareDropRecord(ctx context.Context, id snapshot.ID) (inventory.
 	} else if found != nil {
 		return none, driver.Errorf(driver.ErrConflict, "the array has snapshot %s: delete it, and the record goes with it", id)
 	}
-	r.d.Snapshot = id
-	return r.without(row), nil
+	r.p.Snapshot = id
+	return r.without(ctx, row)
 }
 
 // rowOfVolume loads a snapshot's record, which must be of the operation's volume.
@@ -103,24 +103,27 @@ func (r *run) rowOfVolume(ctx context.Context, id snapshot.ID) (snapshot.Snapsho
 	return row, classified(err)
 }
 
-// without is the change that takes a record out of the tree.
-func (r *run) without(row snapshot.Snapshot) inventory.Change {
+// without is the change that takes a record out of the tree, and its group with the last member.
+func (r *run) without(ctx context.Context, row snapshot.Snapshot) (inventory.Change, error) {
 	vol := r.unpend()
 	if vol.Head == row.ID {
 		vol.Head = row.Parent
 	}
-	return inventory.Change{
+	change := inventory.Change{
 		Volumes:  r.volumeChange(vol),
 		Reparent: []inventory.Reparent{{Volume: vol.ID, From: row.ID, To: row.Parent}},
 		Drop:     []snapshot.ID{row.ID},
 	}
+	var err error
+	change.Records, err = r.lastOfGroup(ctx, row)
+	return change, err
 }
 
 func droppedOutcome(ctx context.Context, r *run) (inventory.Change, any, error) {
 	if len(r.op.Steps) == 0 {
 		return inventoryOnly(ctx, r)
 	}
-	return inventory.Change{Volumes: r.volumeChange(r.unpend())}, result{Volume: r.vol.ID, RecoverableUntil: r.d.Recoverable}, nil
+	return inventory.Change{Volumes: r.volumeChange(r.unpend())}, result{Volume: r.vol.ID, RecoverableUntil: r.p.Recoverable}, nil
 }
 
 func dropFailed(_ context.Context, r *run) (inventory.Change, error) {

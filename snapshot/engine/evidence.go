@@ -216,6 +216,22 @@ func (r *run) recordOf(ctx context.Context, volume snapshot.VolumeID, ref driver
 	return snapshot.Snapshot{}, false, nil
 }
 
+// recorded finds the record of a snapshot with a token of ours, whatever its native id. Members of a group share a token, so
+// it has to be a record of that volume; or, where the array's snapshots are of whole containers, of that snapshot, which may
+// stand in the trees of several volumes.
+func (r *run) recorded(ctx context.Context, volume snapshot.VolumeID, ref driver.SnapshotRef) (snapshot.Snapshot, bool, error) {
+	for row, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{Token: string(ref.Token)}) {
+		switch {
+		case err != nil:
+			return row, false, classified(err)
+		case row.NativeVolume == string(ref.Volume), row.Volume == volume,
+			r.desc.Facts.SnapshotUnit == driver.UnitContainer && row.Native == ref.ID:
+			return row, true, nil
+		}
+	}
+	return snapshot.Snapshot{}, false, nil
+}
+
 // operationOpen reports whether an operation may still do something. One that is not in the inventory does nothing.
 func (e *Engine) operationOpen(ctx context.Context, id inventory.OperationID) (bool, error) {
 	op, err := e.inv.Operation(ctx, id)

@@ -19,7 +19,7 @@ func importKind() *kind {
 	return &kind{
 		name: kindImport, format: 1, decode: decodeAs[ImportRequest], locate: locateNothing,
 		prepare: prepareImport, outcome: importedOutcome, failed: importFailed,
-		steps: map[string]step{stepImport: {do: doImport}},
+		steps: map[string]step{stepImport: {do: doImport}}, touches: func(*run) bool { return false },
 	}
 }
 
@@ -47,7 +47,8 @@ func prepareImport(ctx context.Context, r *run) (inventory.Change, error) {
 	if err := errors.Join(r.unclaimed(ctx, v), r.origin(ctx, v)); err != nil {
 		return none, err
 	}
-	r.d.Now = nowOf(v)
+	r.p.Now = nowOf(v)
+	r.p.Volume = r.vol.ID
 	r.op.Volumes, r.op.Owner, r.d.Native = []snapshot.VolumeID{r.vol.ID}, req.Owner, v.ID
 	if err := r.openHost(ctx); err != nil {
 		return none, err
@@ -88,16 +89,7 @@ func doImport(ctx context.Context, r *run, _ driver.Attempt) error {
 		}
 		known[s.Native] = s
 	}
-	found, err := ask(ctx, r, "Snapshots", func(ctx context.Context) ([]driver.Snapshot, error) {
-		var all []driver.Snapshot
-		for s, err := range r.b.drv.Snapshots(ctx, driver.ListRequest{Volume: r.d.Native}) {
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, s)
-		}
-		return all, nil
-	})
+	found, err := r.snapshotsOf(ctx, r.d.Native)
 	if err != nil {
 		return err
 	}

@@ -72,11 +72,16 @@ func prepareRepair(ctx context.Context, r *run) (inventory.Change, error) {
 	case err != nil:
 		return none, err
 	case !req.Snapshot.IsZero():
-		r.d.Snapshot = req.Snapshot
+		r.p.Snapshot = req.Snapshot
 		return r.repairSnapshot(ctx, req)
-	case req.Finding == FindingStuck && !stuck:
-		return none, r.overtaken(req)
 	case req.Finding == FindingStuck:
+		lock, err := r.deadLock(ctx, r.vol.Container)
+		if err == nil && !stuck && lock == 0 && (r.vol.Native != "" || !r.vol.DeletedAt.IsZero()) {
+			err = r.overtaken(req)
+		}
+		if err != nil {
+			return none, err
+		}
 		return r.releaseVolume(ctx)
 	}
 	return r.repairVolume(ctx, req)
@@ -99,8 +104,8 @@ func (r *run) openDamaged(ctx context.Context, id snapshot.VolumeID) (stuck bool
 		}
 		stuck = true
 	}
-	r.vol = vol
-	r.op.Volumes, r.op.Owner, r.d.Native = []snapshot.VolumeID{id}, vol.Owner, vol.Native
+	r.vol, r.p.Volume, r.p.Native = vol, id, vol.Native
+	r.op.Volumes, r.op.Owner = r.volumeIDs(), vol.Owner
 	return stuck, r.openBackend(ctx, vol.Backend)
 }
 
@@ -138,7 +143,7 @@ func (r *run) repairSnapshot(ctx context.Context, req RepairRequest) (inventory.
 		return none, r.overtaken(req)
 	}
 	if found == nil && req.Finding == FindingStuck {
-		return r.without(row), nil
+		return r.without(ctx, row)
 	}
 	return r.refresh(ctx, row, found)
 }

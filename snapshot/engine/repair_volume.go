@@ -77,7 +77,15 @@ func (r *run) renumbered(vol inventory.Volume, now *moved) inventory.Volume {
 func (r *run) releaseVolume(ctx context.Context) (inventory.Change, error) {
 	vol := r.unpend()
 	if vol.Native != "" || !vol.DeletedAt.IsZero() {
-		return inventory.Change{Volumes: r.volumeChange(vol)}, nil
+		change := inventory.Change{Volumes: r.volumeChange(vol)}
+		if version, err := r.deadLock(ctx, vol.Container); err != nil || version > 0 {
+			key := containerKey(r.b.name, vol.Container)
+			change.Records = []inventory.RecordChange{{
+				Record: inventory.Record{Kind: recordContainer, ID: key}, IfVersion: version, Delete: true,
+			}}
+			return change, err
+		}
+		return change, nil
 	}
 	if r.b.able.Cloner == nil || vol.Token == "" {
 		return inventory.Change{}, driver.Errorf(driver.ErrUnsupported,
@@ -102,4 +110,22 @@ func (r *run) releaseVolume(ctx context.Context) (inventory.Change, error) {
 	return inventory.Change{
 		Volumes: r.volumeChange(vol), Records: []inventory.RecordChange{nameSeen(vol.ID, made.Name, 0)},
 	}, nil
+}
+
+// deadLock returns the version of the record by which an operation has the container that is not open, or 0. The record is
+// read again at last, since an operation takes it away with its end.
+func (r *run) deadLock(ctx context.Context, container driver.ContainerID) (int64, error) {
+	key := containerKey(r.b.name, container)
+	lock, version, err := r.containerLock(ctx, key)
+	if err != nil || version == 0 {
+		return 0, err
+	}
+	if open, err := r.e.operationOpen(ctx, lock.Operation); err != nil || open {
+		return 0, err
+	}
+	_, again, err := r.containerLock(ctx, key)
+	if again != version {
+		again = 0
+	}
+	return again, err
 }
