@@ -25,7 +25,7 @@ func cloneKind() *kind {
 		prepare: prepareClone, outcome: clonedOutcome, failed: cloneFailed,
 		steps: map[string]step{
 			stepClone:      {do: doClone, undo: undoClone},
-			stepCloneGrant: {do: doCloneGrant, undo: undoCloneGrant},
+			stepCloneGrant: {do: doCloneGrant, undo: undoCloneGrant, late: true},
 			stepIntroduce:  {do: doIntroduce, undo: undoIntroduce},
 			stepCloneSplit: {do: doCloneSplit},
 		},

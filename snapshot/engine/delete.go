@@ -16,7 +16,7 @@ func deleteKind() *kind {
 	return &kind{
 		name: kindDelete, format: 1, decode: decodeAs[DeleteRequest], locate: locateDelete,
 		prepare: prepareDelete, outcome: deletedOutcome, failed: deleteFailed,
-		steps:  map[string]step{stepDelete: {do: doDelete, find: findDeleted, repeat: true}},
+		steps:  map[string]step{stepDelete: {do: doDelete, find: findDeleted, repeat: true, late: true}},
 		pivots: []string{stepDelete},
 	}
 }

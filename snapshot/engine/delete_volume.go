@@ -26,10 +26,10 @@ func deleteVolumeKind() *kind {
 		prepare: prepareDeleteVolume, outcome: volumeDeletedOutcome, failed: deleteVolumeFailed,
 		steps: map[string]step{
 			stepDetach:        {do: doDetach, undo: undoDetach},
-			stepRevoke:        {do: doRevoke, undo: undoRevoke},
+			stepRevoke:        {do: doRevoke, undo: undoRevoke, late: true},
 			stepCondemn:       {do: doCondemn, undo: undoCondemn},
-			stepDropSnapshots: {do: doDropSnapshots, repeat: true},
-			stepDeleteVolume:  {do: doDeleteVolume, find: findVolumeDeleted, repeat: true},
+			stepDropSnapshots: {do: doDropSnapshots, repeat: true, late: true},
+			stepDeleteVolume:  {do: doDeleteVolume, find: findVolumeDeleted, repeat: true, late: true},
 		},
 		pivots: []string{stepDropSnapshots, stepDeleteVolume}, goBack: true,
 	}

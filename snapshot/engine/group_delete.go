@@ -41,8 +41,8 @@ func deleteGroupKind() *kind {
 		},
 		prepare: prepareDeleteGroup, outcome: groupDeletedOutcome, failed: deleteGroupFailed,
 		steps: map[string]step{
-			stepDropGroup: {do: doDeleteGroup, find: findGroupDeleted, repeat: true},
-			stepDelete:    {do: doDelete, find: findDeleted, repeat: true},
+			stepDropGroup: {do: doDeleteGroup, find: findGroupDeleted, repeat: true, late: true},
+			stepDelete:    {do: doDelete, find: findDeleted, repeat: true, late: true},
 		},
 		pivots: []string{stepDropGroup, stepDelete},
 	}

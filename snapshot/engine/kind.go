@@ -60,6 +60,9 @@ type step struct {
 	find func(ctx context.Context, r *run, at driver.Attempt) (bool, error)
 	// repeat, for a pivot: an unknown outcome is resolved by doing it again, else by find.
 	repeat bool
+	// late: an earlier send whose reply was lost may still change something after a later one was answered, so what follows
+	// waits until that is over. (What is made under a token is made once, whichever send arrives.)
+	late bool
 	// read: it changes nothing, so it is not journaled before it is sent.
 	read bool
 }
