@@ -247,6 +247,7 @@ func clonedOutcome(ctx context.Context, r *run) (inventory.Change, any, error) {
 	vol.Native, vol.Serial, vol.Size, vol.Container, vol.Disk = now.Native, now.Serial, now.Size, now.Container, r.d.Disk
 	vol.Independent = r.planned(stepCloneSplit)
 	change, err := r.unpinned(ctx, r.volumeChange(vol))
+	change.Records = []inventory.RecordChange{nameSeen(vol.ID, now.Name, 0)}
 	return change, result{Volume: vol.ID, Snapshot: r.d.Snapshot}, err
 }
 

@@ -199,19 +199,11 @@ func deletedOutcome(ctx context.Context, r *run) (inventory.Change, any, error) 
 	if err != nil {
 		return inventory.Change{}, nil, err
 	}
-	vol := r.unpend()
-	if vol.Head == row.ID {
-		vol.Head = row.Parent
-	}
-	change := inventory.Change{
-		Volumes:  r.volumeChange(vol),
-		Reparent: []inventory.Reparent{{Volume: vol.ID, From: row.ID, To: row.Parent}},
-		Drop:     []snapshot.ID{row.ID},
-	}
-	if change.Records, err = r.lastOfGroup(ctx, row); err != nil {
+	change, err := r.without(ctx, row)
+	if err != nil {
 		return change, nil, err
 	}
-	return change, result{Volume: vol.ID, Snapshot: row.ID, RecoverableUntil: r.p.Recoverable}, nil
+	return change, result{Volume: r.vol.ID, Snapshot: row.ID, RecoverableUntil: r.p.Recoverable}, nil
 }
 
 func deleteFailed(ctx context.Context, r *run) (inventory.Change, error) {

@@ -237,9 +237,7 @@ func volumeDeletedOutcome(_ context.Context, r *run) (inventory.Change, any, err
 		change[0].Delete = true
 		return inventory.Change{Volumes: change}, res, nil
 	}
-	vol.DeletedAt, vol.Host, vol.Disk = r.e.now(), "", ""
-	vol.Former, vol.Native = append(slices.Clone(vol.Former), vol.Native), "" // the array may give the id to another
-	return inventory.Change{Volumes: r.volumeChange(vol)}, res, nil
+	return inventory.Change{Volumes: r.volumeChange(r.historyOf(vol))}, res, nil
 }
 
 func endsDeleteVolume(r *run) string {

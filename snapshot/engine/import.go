@@ -45,8 +45,12 @@ func prepareImport(ctx context.Context, r *run) (inventory.Change, error) {
 		CreatedAt: r.e.now(),
 	}
 	if r.vol.Name == "" {
-		r.vol.Name = v.Name
+		r.vol.Name = plainName(v.Name, v.Token)
 	}
+	if err := errors.Join(r.unclaimed(ctx, v), r.origin(ctx, v)); err != nil {
+		return none, err
+	}
+	r.p.Now = nowOf(v)
 	r.p.Volume = r.vol.ID
 	r.op.Volumes, r.op.Owner, r.d.Native = []snapshot.VolumeID{r.vol.ID}, req.Owner, v.ID
 	if err := r.openHost(ctx); err != nil {
@@ -139,7 +143,8 @@ func afterImport(r *run, _ inventory.Change, v *PlannedVolume) {
 
 func (r *run) importedRow(s driver.Snapshot, known snapshot.Snapshot) snapshot.Snapshot {
 	row := snapshot.Snapshot{
-		ID: known.ID, Volume: r.vol.ID, Name: s.Name, Labels: s.Labels, Owner: r.vol.Owner, State: snapshot.Ready,
+		ID: known.ID, Volume: r.vol.ID, Name: plainName(s.Name, s.Ref.Token), Labels: s.Labels, Owner: r.vol.Owner,
+		State:  snapshot.Ready,
 		Native: s.Ref.ID, NativeVolume: string(s.Ref.Volume), Token: string(s.Ref.Token),
 		CreatedAt: micro(s.CreatedAt), TakenAt: micro(s.CreatedAt), Size: s.Size,
 		Consistency: snapshot.CrashConsistent, ExpiresAt: micro(s.Expires), Version: known.Version,
@@ -153,7 +158,11 @@ func (r *run) importedRow(s driver.Snapshot, known snapshot.Snapshot) snapshot.S
 func importedOutcome(_ context.Context, r *run) (inventory.Change, any, error) {
 	vol := r.unpend()
 	vol.Head = r.d.Snapshot
-	return inventory.Change{Volumes: r.volumeChange(vol)}, result{Volume: vol.ID}, nil
+	change := inventory.Change{Volumes: r.volumeChange(vol)}
+	if r.d.Now != nil { // a journal of an older program has none
+		change.Records = []inventory.RecordChange{nameSeen(vol.ID, r.d.Now.Name, 0)}
+	}
+	return change, result{Volume: vol.ID}, nil
 }
 
 func importFailed(_ context.Context, r *run) (inventory.Change, error) {

@@ -80,6 +80,7 @@ func kinds() map[string]*kind {
 	for _, k := range []*kind{
 		createKind(), deleteKind(), revertKind(), cloneKind(), importKind(), forgetKind(), deleteVolumeKind(),
 		createGroupKind(), revertGroupKind(), deleteGroupKind(), splitKind(),
+		adoptKind(), repairKind(), dropKind(),
 	} {
 		table[k.name] = k
 	}
