@@ -219,6 +219,23 @@ func (f *freeze) inForce(op inventory.Operation) bool {
 		op.Cursor < len(op.Steps) && op.Steps[op.Cursor].State != inventory.StepPlanned
 }
 
+// tellThaw: the step before has sent it.
+func tellThaw(*run) PlannedStep {
+	return PlannedStep{Does: "if something is still frozen, it goes on"}
+}
+
+// freezeCalls are those of one method, at every host that holds writes.
+func (r *run) freezeCalls(method string) []PlannedCall {
+	if r.d.Freeze == nil {
+		return nil
+	}
+	var calls []PlannedCall
+	for _, h := range r.d.Freeze.Hosts {
+		calls = append(calls, PlannedCall{Target: TargetHost, Name: h.Host, Method: method, Mutates: true, Count: 1})
+	}
+	return calls
+}
+
 // thawFirst is what a process does first with an operation that it has taken over, even while the array is down.
 func (r *run) thawFirst(ctx context.Context) {
 	if !r.d.Freeze.inForce(r.op) {

@@ -90,6 +90,7 @@ func (e *Engine) takeUp(ctx context.Context, op inventory.Operation, cancel bool
 		e.release(r)
 		return err
 	}
+	r.inherit(op)
 	e.log.InfoContext(ctx, "operation taken up", "operation", op.ID.String(), "kind", op.Kind, "state", string(op.State),
 		"left_by", op.LeaseOwner, "undoing", op.Undoing, "cursor", op.Cursor)
 	r.takenUp(ctx, op.State)
