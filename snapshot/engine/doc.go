@@ -40,6 +40,11 @@
 // Every token, and how a volume was attached, is durable before anything is touched. A call of unknown outcome is never
 // blindly sent again: it is looked up by its token, or repeated where its contract says that this is harmless.
 //
+// # Plans
+//
+// [Engine.Plan] makes a request's checks and lists the steps that they choose, with their calls, what is lost and what is in
+// the way, and touches nothing. Its version, put into the request, makes sure that what somebody saw is what runs.
+//
 // # Several volumes
 //
 // A group is one operation over all its volumes: one intent, one outcome, and between them the fewest calls that take all. What one

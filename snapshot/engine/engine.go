@@ -243,17 +243,9 @@ func (e *Engine) now() time.Time { return micro(e.opts.Clock()) }
 
 // newToken returns a fresh token of the inventory's installation.
 func (e *Engine) newToken(ctx context.Context) (driver.Token, error) {
-	e.mu.Lock()
-	id := e.installation
-	e.mu.Unlock()
-	if id == "" {
-		var err error
-		if id, err = e.inv.Installation(ctx); err != nil {
-			return "", classified(err)
-		}
-		e.mu.Lock()
-		e.installation = id
-		e.mu.Unlock()
+	id, err := e.installationID(ctx)
+	if err != nil {
+		return "", err
 	}
 	return driver.NewToken(id)
 }

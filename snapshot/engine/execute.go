@@ -20,7 +20,7 @@ func (r *run) execute(ctx context.Context) error {
 	if !r.op.State.Open() {
 		return nil // it was done at once
 	}
-	ctx = r.in(ctx)
+	ctx = r.spanned(ctx)
 	for !r.op.Undoing {
 		switch {
 		case r.cancelAsked.Load() && r.mayTurnBack():

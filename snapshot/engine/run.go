@@ -39,6 +39,10 @@ type run struct {
 	*member
 	members []*member
 
+	// planning: it will never begin. fore is what prepare says for the plan.
+	planning bool
+	fore     *forecast
+
 	// op and d are the journal as this run goes on writing it.
 	op inventory.Operation
 	d  detail
