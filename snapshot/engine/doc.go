@@ -69,9 +69,10 @@
 // Two processes never work on one volume at once: the inventory's compare-and-swap is the lock, and a lease says for how
 // long. The lease is looked at directly before each call, by the monotonic and by the wall clock, whichever leaves less; a call
 // is cut off shortly before the lease ends if it cannot be renewed; and whoever takes over a step in flight reckons with its
-// effect until [driver.Facts].Settle after the take-over. One window remains: a process that is stopped (a debugger, a
-// paused virtual machine) between the check of its lease and the sending of a call, and woken after another has taken over,
-// sends that one call. It commits nothing, and sends nothing else.
+// effect until [driver.Facts].Settle after the take-over. The context of a call looks at the lease, too, whenever a driver
+// asks it. One window remains: a process that is stopped (a debugger, a paused virtual machine) after the driver's own last
+// look at its context, and woken after another has taken over, sends that one call. It commits nothing, and sends nothing
+// else.
 //
 // # Errors
 //
