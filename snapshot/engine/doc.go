@@ -34,6 +34,8 @@
 //	delete-group   intent, DELETEGROUP or DELETESNAPSHOTS, outcome                             back to ready, if refused
 //	import         intent, records of the snapshots that are there, OUTCOME                    drop the records
 //	forget         OUTCOME                                                                     –
+//	adopt, repair  OUTCOME, after a fresh look at the array                                    –
+//	drop           OUTCOME; of an orphan: intent, DELETESNAPSHOT, outcome                      –
 //	delete-volume  intent, Detach, Revoke, [CondemnSnapshots, DELETESNAPSHOTS], DELETEVOLUME,  Grant, Attach
 //	               outcome
 //
@@ -73,6 +75,13 @@
 // asks it. One window remains: a process that is stopped (a debugger, a paused virtual machine) after the driver's own last
 // look at its context, and woken after another has taken over, sends that one call. It commits nothing, and sends nothing
 // else.
+//
+// # Audit
+//
+// [Engine.Audit] compares the inventory with the arrays both ways: orphans (at the array, ours, without a record), missing ones
+// (the reverse), foreign ones (never touched), and what has another size, name or id than the inventory says. It changes nothing
+// unless asked to; then each change is an operation of its own: [Engine.Adopt], [Engine.Repair], [Engine.Drop] or [Engine.Import].
+// A restored old backup of the inventory is brought up to date in this way.
 //
 // # Errors
 //
