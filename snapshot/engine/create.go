@@ -65,21 +65,20 @@ func (r *run) newRow(ctx context.Context, name string) (snapshot.Snapshot, error
 
 func doCreate(ctx context.Context, r *run, at driver.Attempt) error {
 	req := r.req.(CreateRequest) //nolint:forcetypeassert,errcheck // the kind's own request
-	m, err := r.takeSnapshot(ctx, r.p.Token, req.Name, req.Labels, at)
-	r.p.Made = m
+	var err error
+	r.p.Made, err = r.takeSnapshot(ctx, r.p.Token, snapshot.Snapshot{Name: req.Name, Labels: req.Labels}, at)
 	return err
 }
 
-func (r *run) takeSnapshot(
-	ctx context.Context, token driver.Token, name string, labels map[string]string, at driver.Attempt,
-) (*made, error) {
+// takeSnapshot makes a snapshot at the array, with the name and labels of its record.
+func (r *run) takeSnapshot(ctx context.Context, token driver.Token, row snapshot.Snapshot, at driver.Attempt) (*made, error) {
 	s, err := ask(ctx, r, "CreateSnapshot", func(ctx context.Context) (driver.Snapshot, error) {
 		return r.b.drv.CreateSnapshot(ctx, driver.CreateSnapshotRequest{
-			Volume: r.p.Native, Token: token, Name: fitted(name, r.desc.Limits), Labels: labels, Attempt: at,
+			Volume: r.p.Native, Token: token, Name: fitted(row.Name, r.desc.Limits), Labels: row.Labels, Attempt: at,
 		})
 	})
 	if err != nil {
-		return nil, err
+		return nil, r.withCandidates(ctx, err)
 	}
 	if s.Ref.Token != token || s.Ref.ID == "" {
 		return nil, badAnswer("CreateSnapshot", "the driver answered without the snapshot's id, or with another token")
