@@ -74,30 +74,27 @@ func (r *run) commit(ctx context.Context, c inventory.Change) error {
 	next.Steps = slices.Clone(r.op.Steps)
 	next.Detail = r.d.encode()
 	next.LeaseOwner = r.e.opts.Owner
-	saved, err := r.write(ctx, c, next)
+	saved, err := r.write(ctx, c, func() inventory.Operation { return next })
 	if err == nil {
 		r.op.Epoch, r.op.UpdatedAt = saved.Epoch, saved.UpdatedAt
 	}
 	return err
 }
 
-// renew extends the lease and changes nothing else; errLost if it cannot. Any goroutine may call it.
+// renew extends the lease and changes nothing else; errLost if it cannot. Any goroutine may call it: what it writes is the
+// journal as it was committed last, and nothing is committed between the reading of that and the writing.
 func (r *run) renew(ctx context.Context) error {
-	r.mu.Lock()
-	next := r.saved
-	r.mu.Unlock()
-	if _, err := r.write(ctx, inventory.Change{}, next); err != nil {
+	if _, err := r.write(ctx, inventory.Change{}, func() inventory.Operation { return r.saved }); err != nil {
 		return fmt.Errorf("%w: the lease could not be renewed: %w", errLost, err)
 	}
 	return nil
 }
 
-// write commits the change with the next state of the journal, trying again while the store certainly wrote nothing.
-func (r *run) write(ctx context.Context, c inventory.Change, next inventory.Operation) (inventory.Operation, error) {
+// write commits the change with the next state of the journal, trying again while the store certainly wrote nothing. next is
+// called with r.mu held, which is free between the tries: the heartbeat does not wait for a store that is busy.
+func (r *run) write(ctx context.Context, c inventory.Change, next func() inventory.Operation) (inventory.Operation, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.e.opts.CallTimeout)
 	defer cancel()
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	backOff := r.e.opts.BackOff
 	for try := 1; ; try++ {
 		saved, err := r.writeOnce(ctx, c, next)
@@ -108,7 +105,10 @@ func (r *run) write(ctx context.Context, c inventory.Change, next inventory.Oper
 	}
 }
 
-func (r *run) writeOnce(ctx context.Context, c inventory.Change, next inventory.Operation) (inventory.Operation, error) {
+func (r *run) writeOnce(ctx context.Context, c inventory.Change, of func() inventory.Operation) (inventory.Operation, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	next := of()
 	began := time.Now()
 	next.Epoch = r.saved.Epoch
 	next.UpdatedAt = r.e.now()

@@ -33,6 +33,9 @@ type oracle struct {
 	reverts   map[driver.Token]*rollback
 	made      map[string]string // by the id of what an acknowledged request made, the verb
 	of        map[string]string // a snapshot's volume
+	family    map[place]place   // what a volume's first id was
+	first     map[holder]driver.Token
+	admitted  map[place]bool // where the guest was let in
 	removed   map[string]bool   // what succeeded operations have removed
 	seen      int64             // the last operation that was looked at
 }
@@ -41,6 +44,12 @@ type oracle struct {
 type place struct {
 	site   string
 	native driver.VolumeID
+}
+
+// holder is a content of a volume, of which there may be several snapshots.
+type holder struct {
+	of    place
+	value uint64
 }
 
 // rollback is what the array did for a revert's token.
@@ -54,7 +63,9 @@ func newOracle(s *soak) *oracle {
 		s: s, replaced: make(map[uint64]uint64), depth: make(map[uint64]int),
 		natives: make(map[snapshot.VolumeID]map[place]bool), forgotten: make(map[place]bool),
 		asserted: make(map[snapshot.VolumeID]bool), reverts: make(map[driver.Token]*rollback),
-		made: make(map[string]string), of: make(map[string]string), removed: make(map[string]bool),
+		made: make(map[string]string), of: make(map[string]string),
+		family: make(map[place]place), first: make(map[holder]driver.Token),
+		admitted: make(map[place]bool), removed: make(map[string]bool),
 	}
 }
 
@@ -122,7 +133,9 @@ func (o *oracle) value(st *site, native driver.VolumeID) (uint64, bool) {
 func (o *oracle) effect(ctx context.Context, st *site, call *driver.Call, next func(context.Context) error) error {
 	req, ok := call.Request.(driver.RevertRequest)
 	if !ok {
-		return next(ctx)
+		err := next(ctx)
+		o.snapped(st, call)
+		return err
 	}
 	select {
 	case st.turn <- struct{}{}:
@@ -142,6 +155,9 @@ func (o *oracle) effect(ctx context.Context, st *site, call *driver.Call, next f
 	after, whole := o.value(st, native)
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if native != req.Volume {
+		o.family[place{st.name, native}] = o.origin(place{st.name, req.Volume})
+	}
 	past := o.reverts[req.Token]
 	if past == nil {
 		past = &rollback{}
@@ -155,6 +171,54 @@ func (o *oracle) effect(ctx context.Context, st *site, call *driver.Call, next f
 	}
 	past.times, past.value = past.times+1, after
 	return nil
+}
+
+// snapped remembers which snapshot was the first of its content: only that one is above what was written later.
+func (o *oracle) snapped(st *site, call *driver.Call) {
+	var made []driver.Snapshot
+	switch r := call.Result.(type) {
+	case driver.Snapshot:
+		made = append(made, r)
+	case driver.Group:
+		made = r.Members
+	}
+	for _, s := range made {
+		p, err := st.array.SnapshotContent(s.Ref)
+		if err != nil || !call.Mutation {
+			continue
+		}
+		value, _ := numberIn(p)
+		o.mu.Lock()
+		h := holder{o.origin(place{st.name, s.Ref.Volume}), value}
+		if o.first[h] == "" {
+			o.first[h] = s.Ref.Token
+		}
+		o.mu.Unlock()
+	}
+}
+
+func (o *oracle) origin(p place) place {
+	if first, ok := o.family[p]; ok {
+		return first
+	}
+	return p
+}
+
+// admit notes that the guest is let in, and reports whether it is for the first time.
+func (o *oracle) admit(p place) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	p = o.origin(p)
+	was := o.admitted[p]
+	o.admitted[p] = true
+	return !was
+}
+
+// isFirst reports whether the snapshot is the first that was taken of its content.
+func (o *oracle) isFirst(site string, s snapshot.Snapshot, value uint64) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.first[holder{o.origin(place{site, driver.VolumeID(s.NativeVolume)}), value}] == driver.Token(s.Token)
 }
 
 // committed is told of every change that the inventory has taken.

@@ -93,6 +93,7 @@ type soak struct {
 	left    atomic.Int64
 	calm    atomic.Bool
 	results tally
+	diary   diary
 	goneBy  sync.WaitGroup
 }
 
@@ -118,7 +119,7 @@ func newSoak(t *testing.T, seed uint64, inv inventory.Inventory) *soak {
 
 func (s *soak) newEngine(life *engineLife) (*engine.Engine, error) {
 	eng, err := engine.New(mortal{s.store, life.k}, engine.Options{
-		Owner: life.owner, BackOff: time.Millisecond, MaxBackOff: 20 * time.Second, CallTimeout: 15 * time.Second,
+		Owner: life.owner, Logger: s.diary.logger(life.owner), BackOff: time.Millisecond, MaxBackOff: 20 * time.Second, CallTimeout: 15 * time.Second,
 		LongCallTimeout: 40 * time.Second, LeaseTTL: 30 * time.Second,
 	})
 	if err != nil {
@@ -324,7 +325,7 @@ func (s *soak) settle() {
 			continue
 		}
 		x, _ := s.procs[0].life().ExplainOperation(context.Background(), op.ID)
-		s.t.Errorf("after an hour without faults an operation is still open:\n%s\n%s", x, op.Detail)
+		s.t.Errorf("after an hour without faults an operation is still open:\n%s\n%s\n%s", x, op.Detail, s.diary.about(op.ID.String()))
 	}
 }
 
@@ -410,6 +411,7 @@ func (s *soak) newImport(st *site, d *dice) engine.ImportRequest {
 	} else if !st.lacks("Access") {
 		_, err := st.array.Allow(native, driver.Initiator{Protocol: "iscsi", Name: guestName})
 		require.NoError(s.t, err)
+		s.oracle.admit(place{st.name, native})
 	}
 	s.oracle.note(req)
 	return req

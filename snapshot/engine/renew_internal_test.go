@@ -1,0 +1,97 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/storagesnap/storagesnap/inventory"
+	"github.com/storagesnap/storagesnap/inventory/memory"
+	"github.com/storagesnap/storagesnap/snapshot"
+)
+
+// journalOf begins an operation that does nothing, and returns its run.
+func journalOf(t *testing.T, inv inventory.Inventory) *run {
+	t.Helper()
+	eng, err := New(inv, Options{Owner: "me", LeaseTTL: time.Minute, BackOff: 10 * time.Second})
+	require.NoError(t, err)
+	r := newRun(eng, eng.kinds[kindCreate])
+	r.id, r.enter = snapshot.NewID[inventory.OperationID](), entryNew
+	r.op = inventory.Operation{
+		ID: r.id, Kind: kindCreate, Format: 1, State: inventory.Running, LeaseOwner: "me", CreatedAt: eng.now(),
+		Volumes: []snapshot.VolumeID{snapshot.NewID[snapshot.VolumeID]()},
+	}
+	require.NoError(t, r.commit(t.Context(), inventory.Change{}))
+	return r
+}
+
+// TestRenewNeverWritesAnOldJournal: the heartbeat renews the lease while the run commits what it has done. What it writes
+// must be the journal of that moment: an older one would say that a step was never sent, or that what has ended goes on.
+func TestRenewNeverWritesAnOldJournal(t *testing.T) {
+	inv := memory.New()
+	defer func() { require.NoError(t, inv.Close()) }()
+	r := journalOf(t, inv)
+	ctx, stop := context.WithCancel(t.Context())
+	var beat sync.WaitGroup
+	for range 4 {
+		beat.Go(func() {
+			for ctx.Err() == nil {
+				_ = r.renew(ctx)
+			}
+		})
+	}
+	regressed := 0
+	for n := range 3000 {
+		r.op.Attempts = n + 1
+		require.NoError(t, r.commit(ctx, inventory.Change{}))
+		stored, err := inv.Operation(ctx, r.id)
+		require.NoError(t, err)
+		if stored.Attempts != n+1 {
+			regressed++
+		}
+	}
+	r.op.State = inventory.Succeeded
+	require.NoError(t, r.commit(ctx, inventory.Change{}))
+	stop()
+	beat.Wait()
+	require.Zero(t, regressed, "an old journal was written over a new one")
+	stored, err := inv.Operation(t.Context(), r.id)
+	require.NoError(t, err)
+	require.Equal(t, inventory.Succeeded, stored.State)
+}
+
+// refusing is a store that is busy for a while.
+type refusing struct {
+	inventory.Inventory
+
+	times int
+}
+
+func (s *refusing) Commit(ctx context.Context, c inventory.Change) error {
+	if s.times > 0 {
+		s.times--
+		return errors.Join(inventory.ErrUnavailable, errors.New("busy"))
+	}
+	return s.Inventory.Commit(ctx, c)
+}
+
+// TestHeartbeatDoesNotWaitForABusyStore: one operation's commit is tried again after a pause. Meanwhile nobody who looks at
+// its lease waits, or the leases of all other operations would run out.
+func TestHeartbeatDoesNotWaitForABusyStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &refusing{Inventory: memory.New()}
+		r := journalOf(t, store)
+		store.times = 1
+		done := make(chan error)
+		go func() { done <- r.commit(t.Context(), inventory.Change{}) }()
+		synctest.Wait() // it pauses now
+		require.True(t, r.mu.TryLock(), "the lock is held during the pause")
+		r.mu.Unlock()
+		require.NoError(t, <-done)
+	})
+}
