@@ -245,6 +245,9 @@ func (l *look) array(st *site) {
 		}
 		t.Errorf("%s: snapshot %s (%s) of volume %s is an orphan; it was made by\n%s", st.name, s.Ref.ID, s.Ref.Token, s.Ref.Volume,
 			l.maker(string(s.Ref.Token)))
+		if v, ok := l.volumes[p]; ok {
+			l.history(v)
+		}
 	}
 	for _, native := range st.array.Volumes() {
 		p := place{st.name, native}
@@ -267,7 +270,7 @@ func (l *look) maker(token string) string {
 			return fmt.Sprintf("%+v\n%s\n%s", op, op.Detail, l.s.diary.about(op.ID.String()))
 		}
 	}
-	return "nobody knows"
+	return l.s.diary.about(token)
 }
 
 // access is as it was: nobody was locked out, nobody let in.

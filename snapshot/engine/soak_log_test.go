@@ -2,9 +2,11 @@ package engine_test
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
+	"time"
 )
 
 // diary keeps the last of what the engines have logged, for the operation that did not come to its end.
@@ -23,6 +25,11 @@ func (d *diary) Write(p []byte) (int, error) {
 		d.lines = append(d.lines[:0:0], d.lines[diaryLines:]...)
 	}
 	return len(p), nil
+}
+
+// note writes down what reached an array.
+func (d *diary) note(format string, args ...any) {
+	_, _ = d.Write([]byte(time.Now().Format("15:04:05.000 ") + fmt.Sprintf(format, args...)))
 }
 
 func (d *diary) logger(owner string) *slog.Logger {

@@ -135,6 +135,9 @@ func (o *oracle) effect(ctx context.Context, st *site, call *driver.Call, next f
 	if !ok {
 		err := next(ctx)
 		o.snapped(st, call)
+		if call.Mutation {
+			o.s.diary.note("%s: %s %+v: %v %v", st.name, call.Method, call.Request, call.Result, err)
+		}
 		return err
 	}
 	select {

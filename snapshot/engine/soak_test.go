@@ -348,13 +348,19 @@ func (s *soak) push() (open bool) {
 	return open
 }
 
-// mayWait: nothing but a person's word stood for the fence of a revert whose outcome is unknown.
+// mayWait: nothing but a person's word stood for the fence of a revert whose outcome is unknown; or clones, which the
+// inventory has forgotten, need some of the snapshots that were to be deleted.
 func (s *soak) mayWait(op inventory.Operation) bool {
-	if op.Kind != "revert" || op.State != inventory.Waiting || !op.NextAt.IsZero() {
+	if op.State != inventory.Waiting || !op.NextAt.IsZero() {
 		return false
 	}
 	vol, err := s.inv.Volume(context.Background(), op.Volumes[0])
-	return err == nil && s.site(vol.Backend).unfenced()
+	if err != nil {
+		return false
+	}
+	st := s.site(vol.Backend)
+	return op.Kind == "revert" && st.unfenced() || op.Kind == "delete-volume" && op.ErrorClass == driver.ErrInUse &&
+		st.facts.CloneDependence != driver.CloneIndependent
 }
 
 func (s *soak) site(name string) *site {

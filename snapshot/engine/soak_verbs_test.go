@@ -56,6 +56,7 @@ func soakVerbs() []verb {
 			name: "revert", weight: 18,
 			refusals: []driver.Class{
 				driver.ErrNotFound, driver.ErrInUse, driver.ErrConflict, driver.ErrUnsupported, driver.ErrExhausted, driver.ErrBusy,
+				driver.ErrPartial,
 			},
 			request: revertRequest,
 			call: func(ctx context.Context, e *engine.Engine, req engine.Request) (string, error) {
