@@ -75,9 +75,9 @@ func (r *run) forward(ctx context.Context) error {
 			return err
 		}
 	}
-	at := driver.Attempt{Resume: !r.unsent(), SentAt: rec.SentAt}
-	if !at.Resume {
-		at.SentAt = time.Time{}
+	at := driver.Attempt{Resume: !r.unsent()}
+	if at.Resume {
+		at.SentAt = r.lastSent(*rec)
 	}
 	first := !at.Resume
 	r.tries++
@@ -88,7 +88,10 @@ func (r *run) forward(ctx context.Context) error {
 	}
 	err := r.call(ctx, func(ctx context.Context) error { return st.do(ctx, r, at) })
 	if err == nil {
-		return r.stepDone(ctx, at)
+		return r.stepDone(ctx)
+	}
+	if !st.read {
+		r.unheard(err)
 	}
 	rec.Error = err.Error()
 	return r.stepFailed(ctx, err, first)
@@ -116,14 +119,11 @@ func (r *run) mark(i int) {
 
 // stepDone moves the cursor on. The commit that says so also marks the next step as sent; before a read and before the
 // outcome there is none, since doing the step again with Resume would find it done.
-func (r *run) stepDone(ctx context.Context, at driver.Attempt) error {
-	i := r.op.Cursor
-	if at.Resume && i >= r.pivot() && r.kind.steps[r.op.Steps[i].Name].repeat {
-		// An earlier send may still be applied. It must not be after what comes next gives the volume back.
-		if err := pause(ctx, r.desc.Facts.Settle); err != nil {
-			return errLost
-		}
+func (r *run) stepDone(ctx context.Context) error {
+	if err := r.settle(ctx); err != nil {
+		return err
 	}
+	i := r.op.Cursor
 	r.op.Steps[i].State = inventory.StepDone
 	r.op.Steps[i].Error = ""
 	r.op.Cursor++
@@ -157,7 +157,7 @@ func (r *run) stepFailed(ctx context.Context, err error, first bool) error {
 	case i < p:
 		return r.turnBack(ctx, err)
 	case i == p && !st.repeat:
-		return r.resolve(ctx, driver.Attempt{Resume: true, SentAt: rec.SentAt}, err)
+		return r.resolve(ctx, driver.Attempt{Resume: true, SentAt: r.lastSent(*rec)}, err)
 	case again:
 		return r.backOff(ctx, err)
 	case driver.ClassOf(err).Transient():
@@ -185,8 +185,10 @@ func (r *run) resolve(ctx context.Context, at driver.Attempt, cause error) error
 		return r.backOff(ctx, err)
 	case err != nil:
 		return r.park(ctx, err, true, "whether "+rec.Name+" took place is looked up again by itself")
-	case done:
-		return r.stepDone(ctx, driver.Attempt{})
+	}
+	r.unsettled = time.Time{} // the answer is conclusive
+	if done {
+		return r.stepDone(ctx)
 	}
 	rec.State = inventory.StepPlanned // it certainly did not, and will not
 	return r.turnBack(ctx, cause)
@@ -195,10 +197,11 @@ func (r *run) resolve(ctx context.Context, at driver.Attempt, cause error) error
 // confirm is for a pivot that is refused for certain now but was sent before without a reply: once an earlier send can
 // have no effect any more, find says which it is.
 func (r *run) confirm(ctx context.Context, cause error) error {
-	if pause(ctx, r.desc.Facts.Settle) != nil {
-		return errLost
+	at := driver.Attempt{Resume: true, SentAt: r.lastSent(r.op.Steps[r.op.Cursor])}
+	if err := r.settle(ctx); err != nil {
+		return err
 	}
-	return r.resolve(ctx, driver.Attempt{Resume: true, SentAt: r.op.Steps[r.op.Cursor].SentAt}, cause)
+	return r.resolve(ctx, at, cause)
 }
 
 // backward undoes the step at the cursor, if it may have been sent.
@@ -209,17 +212,24 @@ func (r *run) backward(ctx context.Context) error {
 	if rec.State != inventory.StepSent && rec.State != inventory.StepDone || st.undo == nil {
 		return nil
 	}
-	at := driver.Attempt{Resume: true, SentAt: rec.SentAt}
+	at := driver.Attempt{Resume: true, SentAt: r.lastSent(*rec)}
+	if err := r.settle(ctx); err != nil { // or what is undone may be done once more
+		return err
+	}
 	for r.tries = 1; ; r.tries++ {
 		r.event(inventory.Running, rec.Name, nil)
 		err := r.call(ctx, func(ctx context.Context) error { return st.undo(ctx, r, at) })
 		if err == nil {
+			if err := r.settle(ctx); err != nil {
+				return err
+			}
 			rec.State = inventory.StepUndone
 			return r.progressUndo(ctx)
 		}
 		if errors.Is(err, errLost) || ctx.Err() != nil {
 			return errLost
 		}
+		r.unheard(err)
 		err = fmt.Errorf("undo of %s: %w", rec.Name, err)
 		switch {
 		case !driver.ClassOf(err).Transient():

@@ -60,6 +60,7 @@ func (e *Engine) takeUp(ctx context.Context, op inventory.Operation, cancel bool
 	}
 	r := newRun(e, k)
 	r.id, r.argsHash, r.op, r.saved, r.enter = op.ID, op.ArgsHash, op, op, entryTakeOver
+	r.unsettled = leftAt(op, e.now())
 	close(r.begun)
 	r.cancelAsked.Store(cancel || op.CancelAsked)
 	var err error

@@ -46,7 +46,7 @@ func TestRenewNeverWritesAnOldJournal(t *testing.T) {
 		})
 	}
 	regressed := 0
-	for n := range 3000 {
+	for n := range 1000 {
 		r.op.Attempts = n + 1
 		require.NoError(t, r.commit(ctx, inventory.Change{}))
 		stored, err := inv.Operation(ctx, r.id)
@@ -78,6 +78,37 @@ func (s *refusing) Commit(ctx context.Context, c inventory.Change) error {
 		return errors.Join(inventory.ErrUnavailable, errors.New("busy"))
 	}
 	return s.Inventory.Commit(ctx, c)
+}
+
+// losing is a store whose next request is lost, while somebody else's arrives.
+type losing struct {
+	inventory.Inventory
+
+	meanwhile func()
+}
+
+func (s *losing) Commit(ctx context.Context, c inventory.Change) error {
+	if f := s.meanwhile; f != nil {
+		s.meanwhile = nil
+		f()
+		return inventory.ErrIndeterminate
+	}
+	return s.Inventory.Commit(ctx, c)
+}
+
+// TestLostCommitIsNotTakenForAnothersAtTheSameInstant: two processes begin one operation id in the same microsecond, and the
+// reply to one is lost. What is in the store then is the other's: both would do the work.
+func TestLostCommitIsNotTakenForAnothersAtTheSameInstant(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // where the time stands still
+		inv := memory.New()
+		first := journalOf(t, inv)
+		second := journalOf(t, memory.New())
+		second.e.opts.Owner, second.e.inv = "other", &losing{Inventory: inv, meanwhile: func() {}}
+		second.id, second.op.ID, second.enter, second.saved = first.id, first.id, entryNew, inventory.Operation{}
+		err := second.commit(t.Context(), inventory.Change{})
+		require.ErrorIs(t, err, inventory.ErrStale)
+		require.True(t, second.taken(t.Context()))
+	})
 }
 
 // TestHeartbeatDoesNotWaitForABusyStore: one operation's commit is tried again after a pause. Meanwhile nobody who looks at

@@ -47,6 +47,8 @@ type run struct {
 	// fresh: the step at the cursor was marked as sent by this process and not tried yet. tries counts this process's.
 	fresh bool
 	tries int
+	// unsettled is when a call without an answer can have been sent last; zero if every call was answered.
+	unsettled time.Time
 	// cause is the error that turned the operation back, with its blockers.
 	cause error
 
@@ -139,10 +141,12 @@ func (r *run) writeOnce(ctx context.Context, c inventory.Change, of func() inven
 	return next, nil
 }
 
-// settleCommit finds out whether a commit with a lost reply was written: the operation says when it was.
+// settleCommit finds out whether a commit with a lost reply was written: the operation says when it was, and by whom.
 func (r *run) settleCommit(ctx context.Context, next inventory.Operation, lost error) error {
 	stored, err := r.e.inv.Operation(ctx, next.ID)
 	switch {
+	case err == nil && r.enter != entryOwned && stored.Epoch == next.Epoch && stored.LeaseOwner != next.LeaseOwner:
+		return fmt.Errorf("operation %s: %q was faster: %w", next.ID, stored.LeaseOwner, inventory.ErrStale)
 	case err == nil && stored.Epoch == next.Epoch && stored.UpdatedAt.Equal(next.UpdatedAt):
 		return nil
 	case err == nil && stored.Epoch == r.saved.Epoch && stored.UpdatedAt.Equal(r.saved.UpdatedAt):

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/stretchr/testify/require"
 
@@ -264,13 +263,16 @@ func (l *look) array(st *site) {
 
 // maker tells what is known of the operation that chose the token.
 func (l *look) maker(token string) string {
-	for op, err := range l.s.inv.Operations(context.Background(), inventory.OperationQuery{}) {
+	id := l.chose[token]
+	op, ok := inventory.Operation{}, false
+	for o, err := range l.s.inv.Operations(context.Background(), inventory.OperationQuery{}) {
 		require.NoError(l.s.t, err)
-		if token != "" && strings.Contains(string(op.Detail), token) {
-			return fmt.Sprintf("%+v\n%s\n%s", op, op.Detail, l.s.diary.about(op.ID.String()))
+		if o.ID.String() == id {
+			op, ok = o, true
 		}
 	}
-	return l.s.diary.about(token)
+	return fmt.Sprintf("operation %s, there: %v: %s %s, epoch %d, %s %s\n%s\n%s", id, ok, op.Kind, op.State, op.Epoch, op.Error,
+		op.Detail, l.s.diary.about(token), l.s.diary.about(id))
 }
 
 // access is as it was: nobody was locked out, nobody let in.

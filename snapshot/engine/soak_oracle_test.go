@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"encoding/binary"
+	"regexp"
 	"slices"
 	"sync"
 
@@ -35,9 +36,10 @@ type oracle struct {
 	of        map[string]string // a snapshot's volume
 	family    map[place]place   // what a volume's first id was
 	first     map[holder]driver.Token
-	admitted  map[place]bool // where the guest was let in
-	removed   map[string]bool   // what succeeded operations have removed
-	seen      int64             // the last operation that was looked at
+	chose     map[string]string // the operation that chose a token
+	admitted  map[place]bool  // where the guest was let in
+	removed   map[string]bool // what succeeded operations have removed
+	seen      int64           // the last operation that was looked at
 }
 
 // place is a volume's native id at an array.
@@ -65,7 +67,7 @@ func newOracle(s *soak) *oracle {
 		asserted: make(map[snapshot.VolumeID]bool), reverts: make(map[driver.Token]*rollback),
 		made: make(map[string]string), of: make(map[string]string),
 		family: make(map[place]place), first: make(map[holder]driver.Token),
-		admitted: make(map[place]bool), removed: make(map[string]bool),
+		chose: make(map[string]string), admitted: make(map[place]bool), removed: make(map[string]bool),
 	}
 }
 
@@ -224,10 +226,17 @@ func (o *oracle) isFirst(site string, s snapshot.Snapshot, value uint64) bool {
 	return o.first[holder{o.origin(place{site, driver.VolumeID(s.NativeVolume)}), value}] == driver.Token(s.Token)
 }
 
+var tokens = regexp.MustCompile(`token":"([a-z0-9]+)"`) //nolint:gochecknoglobals // a constant
+
 // committed is told of every change that the inventory has taken.
 func (o *oracle) committed(c inventory.Change) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if c.Operation != nil {
+		for _, m := range tokens.FindAllStringSubmatch(string(c.Operation.Operation.Detail), -1) {
+			o.chose[m[1]] = c.Operation.Operation.ID.String()
+		}
+	}
 	for _, row := range c.Put {
 		o.of[row.ID.String()] = row.Volume.String()
 	}

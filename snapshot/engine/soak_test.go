@@ -192,8 +192,8 @@ func (s *soak) disturb(round int) {
 	for _, p := range s.procs {
 		others.Go(func() { p.chaos(ctx) })
 	}
-	others.Go(func() { s.operator(ctx, newDice(s.seed, uint64(50+100*round))) })    //nolint:gosec // small
-	others.Go(func() { s.bystander(ctx, newDice(s.seed, uint64(51+100*round))) })   //nolint:gosec // small
+	others.Go(func() { s.operator(ctx, newDice(s.seed, uint64(50+100*round))) })  //nolint:gosec // small
+	others.Go(func() { s.bystander(ctx, newDice(s.seed, uint64(51+100*round))) }) //nolint:gosec // small
 	for i := range soakWorkers {
 		w := &worker{s: s, dice: newDice(s.seed, uint64(1000*(round+1)+i))} //nolint:gosec // small
 		workers.Go(w.work)

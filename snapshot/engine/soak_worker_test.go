@@ -161,7 +161,7 @@ func (w *worker) twice(v verb, req engine.Request, id inventory.OperationID) {
 		}
 	}
 	if len(slices.Compact(answers)) > 1 {
-		w.s.t.Errorf("%s with one operation id %s made several things: %q", v.name, id, answers)
+		w.s.t.Errorf("%s with one operation id %s made several things: %q\n%s", v.name, id, answers, w.s.diary.about(id.String()))
 	}
 }
 

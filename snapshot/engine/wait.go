@@ -101,11 +101,11 @@ func (e *Engine) do(ctx context.Context, req Request) (result, error) {
 		}
 	}
 	op, err := e.Wait(ctx, id)
-	return resultOf(op, unheard(req.kind(), id, err))
+	return resultOf(op, goesOn(req.kind(), id, err))
 }
 
-// unheard is the error of a verb that could not wait for its operation's end: it goes on without the caller.
-func unheard(kind string, id inventory.OperationID, err error) error {
+// goesOn is the error of a verb that could not wait for its operation's end: it goes on without the caller.
+func goesOn(kind string, id inventory.OperationID, err error) error {
 	if _, ok := errors.AsType[*Error](err); ok || err == nil {
 		return err
 	}
