@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -65,21 +64,6 @@ func TestRenewNeverWritesAnOldJournal(t *testing.T) {
 	require.Equal(t, inventory.Succeeded, stored.State)
 }
 
-// refusing is a store that is busy for a while.
-type refusing struct {
-	inventory.Inventory
-
-	times int
-}
-
-func (s *refusing) Commit(ctx context.Context, c inventory.Change) error {
-	if s.times > 0 {
-		s.times--
-		return errors.Join(inventory.ErrUnavailable, errors.New("busy"))
-	}
-	return s.Inventory.Commit(ctx, c)
-}
-
 // losing is a store whose next request is lost, while somebody else's arrives.
 type losing struct {
 	inventory.Inventory
@@ -108,21 +92,5 @@ func TestLostCommitIsNotTakenForAnothersAtTheSameInstant(t *testing.T) {
 		err := second.commit(t.Context(), inventory.Change{})
 		require.ErrorIs(t, err, inventory.ErrStale)
 		require.True(t, second.taken(t.Context()))
-	})
-}
-
-// TestHeartbeatDoesNotWaitForABusyStore: one operation's commit is tried again after a pause. Meanwhile nobody who looks at
-// its lease waits, or the leases of all other operations would run out.
-func TestHeartbeatDoesNotWaitForABusyStore(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		store := &refusing{Inventory: memory.New()}
-		r := journalOf(t, store)
-		store.times = 1
-		done := make(chan error)
-		go func() { done <- r.commit(t.Context(), inventory.Change{}) }()
-		synctest.Wait() // it pauses now
-		require.True(t, r.mu.TryLock(), "the lock is held during the pause")
-		r.mu.Unlock()
-		require.NoError(t, <-done)
 	})
 }

@@ -3,52 +3,54 @@ package engine
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/storagesnap/storagesnap/driver"
 	"github.com/storagesnap/storagesnap/inventory"
 )
 
-// A call whose reply was lost may still be on its way, and take effect within the array's settle time. Nothing that would
-// meet it there comes before that is over: neither the next step, nor the undo, nor the end of the operation. So at most one
-// send of a step is under way at any time.
+// An array may apply a mutation for a while after its sender has given up on it, or has died: Facts.Settle after it was
+// sent. Who asks too early what has become of it, or gives a volume back too early, is wrong a moment later. When it was
+// sent last is known from above only: not after its call came back without an answer, and, if another process sent it, not
+// after its lease had ended and the operation was taken over.
 
-// unheard notes that the call which failed may still take effect.
-func (r *run) unheard(err error) {
+// again is what a driver is told of the earlier sends of a step.
+func (r *run) again(rec *inventory.Step) driver.Attempt {
+	at := driver.Attempt{Resume: true, SentAt: rec.SentAt}
+	if r.sentBy.After(at.SentAt) {
+		at.SentAt = micro(r.sentBy)
+	}
+	return at
+}
+
+// unanswered notes that the call which failed may still be on its way, unless its error says that it is not.
+func (r *run) unanswered(err error) {
 	if driver.EffectOf(err) != driver.EffectNone {
-		r.unsettled = r.e.now()
+		r.sentBy = r.e.opts.Clock()
 	}
 }
 
-// settle waits until no earlier send can take effect any more.
+// settle waits until no earlier send of the step at the cursor can take effect any more; errLost if the engine ends first.
 func (r *run) settle(ctx context.Context) error {
-	last := r.unsettled
-	r.unsettled = time.Time{}
-	if last.IsZero() || r.desc.Facts.Settle <= 0 {
+	whole := r.desc.Facts.Settle
+	if r.sentBy.IsZero() || whole <= 0 {
 		return nil
 	}
-	if pause(ctx, last.Add(r.desc.Facts.Settle).Sub(r.e.now())) != nil {
+	left := whole - r.e.opts.Clock().Sub(r.sentBy)
+	if left > 0 && pause(ctx, min(left, whole)) != nil {
 		return errLost
 	}
 	return nil
 }
 
-// lastSent is when the step can have been sent last.
-func (r *run) lastSent(step inventory.Step) time.Time {
-	if r.unsettled.After(step.SentAt) {
-		return r.unsettled
-	}
-	return step.SentAt
-}
-
-// leftAt is when whoever left the operation can have sent a call of it last; zero if none is without an answer.
-func leftAt(op inventory.Operation, now time.Time) time.Time {
+// inherit sets what is known of a former owner's sends: while it ran, it may have sent until now; when it let the operation
+// wait, it had ended its calls before.
+func (r *run) inherit(op inventory.Operation) {
 	sent := func(s inventory.Step) bool { return s.State == inventory.StepSent }
-	switch {
-	case !op.Undoing && !slices.ContainsFunc(op.Steps, sent):
-		return time.Time{}
-	case op.State == inventory.Waiting:
-		return op.UpdatedAt
+	if !op.Undoing && !slices.ContainsFunc(op.Steps, sent) {
+		return
 	}
-	return now
+	r.sentBy = r.e.opts.Clock()
+	if op.State == inventory.Waiting {
+		r.sentBy = op.UpdatedAt
+	}
 }

@@ -282,7 +282,7 @@ func (o *oracle) note(req engine.ImportRequest) {
 func (o *oracle) stray(d *dice) (engine.ImportRequest, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return pick(d, o.strays)
+	return oneOf(d, o.strays)
 }
 
 // assert: until the next calm, no guest writes to the volume; somebody has given his word.

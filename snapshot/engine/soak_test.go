@@ -72,7 +72,7 @@ func newDice(seed, stream uint64) *dice { return &dice{rand.New(rand.NewPCG(seed
 // once in n times.
 func (d *dice) once(n int) bool { return d.IntN(n) == 0 }
 
-func pick[T any](d *dice, all []T) (one T, ok bool) {
+func oneOf[T any](d *dice, all []T) (one T, ok bool) {
 	if len(all) == 0 {
 		return one, false
 	}
@@ -92,7 +92,7 @@ type soak struct {
 
 	left    atomic.Int64
 	calm    atomic.Bool
-	results tally
+	results ends
 	diary   diary
 	goneBy  sync.WaitGroup
 }
@@ -260,8 +260,8 @@ func (s *soak) operator(ctx context.Context, d *dice) {
 // bystander does at the arrays and hosts what engines know nothing of.
 func (s *soak) bystander(ctx context.Context, d *dice) {
 	for snooze(ctx, time.Duration(1+d.IntN(5))*time.Second) {
-		st, _ := pick(d, s.sites)
-		native, ok := pick(d, st.array.Volumes())
+		st, _ := oneOf(d, s.sites)
+		native, ok := oneOf(d, st.array.Volumes())
 		switch {
 		case !ok:
 		case d.once(3) && st.facts.RevertNonAtomic:
@@ -286,7 +286,7 @@ func snooze(ctx context.Context, d time.Duration) bool {
 }
 
 func (s *soak) anyone(d *dice) *engineLife {
-	p, _ := pick(d, s.procs)
+	p, _ := oneOf(d, s.procs)
 	return p.life()
 }
 
@@ -372,13 +372,13 @@ func (s *soak) site(name string) *site {
 	return nil
 }
 
-// tally counts how requests ended.
-type tally struct {
+// ends counts how requests ended.
+type ends struct {
 	mu     sync.Mutex
 	counts map[string]map[string]int
 }
 
-func (c *tally) add(verb, end string) {
+func (c *ends) add(verb, end string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.counts == nil {
@@ -390,12 +390,12 @@ func (c *tally) add(verb, end string) {
 	c.counts[verb][end]++
 }
 
-func (c *tally) String() string {
+func (c *ends) String() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	text := ""
-	for verb, ends := range c.counts {
-		text += fmt.Sprintf("\n%-14s %v", verb, ends)
+	for verb, counts := range c.counts {
+		text += fmt.Sprintf("\n%-14s %v", verb, counts)
 	}
 	return text
 }

@@ -110,7 +110,7 @@ func soakVerbs() []verb {
 				if !ok {
 					return nil
 				}
-				policy, _ := pick(w.dice, []engine.SnapshotsPolicy{"", engine.SnapshotsKeep, engine.SnapshotsDelete, engine.SnapshotsDelete})
+				policy, _ := oneOf(w.dice, []engine.SnapshotsPolicy{"", engine.SnapshotsKeep, engine.SnapshotsDelete, engine.SnapshotsDelete})
 				return engine.DeleteVolumeRequest{Common: c, Volume: vol.ID, Snapshots: policy}
 			},
 			call: func(ctx context.Context, e *engine.Engine, req engine.Request) (string, error) {

@@ -172,7 +172,7 @@ func (w *worker) volume() (inventory.Volume, bool) {
 		ids = ids[:12]
 	}
 	for range 5 {
-		id, ok := pick(w.dice, ids)
+		id, ok := oneOf(w.dice, ids)
 		if !ok {
 			break
 		}
@@ -198,7 +198,7 @@ func (w *worker) snapshot() (inventory.Volume, snapshot.Snapshot, bool) {
 			}
 			all = append(all, s)
 		}
-		if s, ok := pick(w.dice, all); ok {
+		if s, ok := oneOf(w.dice, all); ok {
 			return vol, s, true
 		}
 	}
@@ -208,7 +208,7 @@ func (w *worker) snapshot() (inventory.Volume, snapshot.Snapshot, bool) {
 // stray is a volume that nobody has under management, mostly.
 func (w *worker) stray() (engine.ImportRequest, bool) {
 	if len(w.s.oracle.managed()) < soakVolumes && !w.dice.once(4) {
-		st, _ := pick(w.dice, w.s.sites)
+		st, _ := oneOf(w.dice, w.s.sites)
 		return w.s.newImport(st, w.dice), true
 	}
 	return w.s.oracle.stray(w.dice)
