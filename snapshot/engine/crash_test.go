@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -31,6 +33,7 @@ type stage struct {
 	one, two snapshot.Snapshot
 	native   driver.VolumeID
 	op       inventory.OperationID
+	at       time.Time // an expiry
 	wrote    byte // what a guest wrote after the process had died; 0 if it could not
 }
 
@@ -82,7 +85,7 @@ func scenes() []scene {
 			require.Equal(w.t, done, two.Parent.IsZero(), "children move up with the deletion, not without")
 		},
 	}
-	return append(revertScenes(twoSnapshots), create, remove, cloneScene(twoSnapshots, false), cloneScene(twoSnapshots, true),
+	return append(slices.Concat(revertScenes(twoSnapshots), keepingScenes(twoSnapshots)), create, remove, cloneScene(twoSnapshots, false), cloneScene(twoSnapshots, true),
 		importScene(), forgetScene(twoSnapshots),
 		deleteVolumeScene(engine.SnapshotsDelete, false), deleteVolumeScene(engine.SnapshotsDelete, true),
 		deleteVolumeScene(engine.SnapshotsKeep, false))
@@ -414,7 +417,7 @@ func TestCrashAfterALostReply(t *testing.T) {
 
 // mutations are the calls whose lost reply leaves something unknown.
 func mutations() []string {
-	return []string{"CreateSnapshot", "DeleteSnapshot", "Revert", "Clone", "DeleteVolume", "Detach", "Revoke", "Introduce"}
+	return []string{"CreateSnapshot", "DeleteSnapshot", "Revert", "Clone", "DeleteVolume", "Detach", "Revoke", "Introduce", "SetExpiry"}
 }
 
 // loseReply loses the first reply to the call.

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"maps"
+	"time"
 
 	"github.com/storagesnap/storagesnap/driver"
 	"github.com/storagesnap/storagesnap/inventory"
@@ -30,6 +31,9 @@ func prepareCreate(ctx context.Context, r *run) (inventory.Change, error) {
 	if err := r.live(); err != nil {
 		return inventory.Change{}, err
 	}
+	if err := r.e.validExpiry(req.ExpiresAt); err != nil {
+		return inventory.Change{}, err
+	}
 	if err := r.snapshotLimit(ctx, 1); err != nil {
 		return inventory.Change{}, err
 	}
@@ -37,7 +41,7 @@ func prepareCreate(ctx context.Context, r *run) (inventory.Change, error) {
 	if err != nil {
 		return inventory.Change{}, err
 	}
-	row.Labels = maps.Clone(req.Labels)
+	row.Labels, row.ExpiresAt = maps.Clone(req.Labels), micro(req.ExpiresAt)
 	if req.Owner != "" {
 		row.Owner = req.Owner
 	}
@@ -65,17 +69,25 @@ func (r *run) newRow(ctx context.Context, name string) (snapshot.Snapshot, error
 
 func doCreate(ctx context.Context, r *run, at driver.Attempt) error {
 	req := r.req.(CreateRequest) //nolint:forcetypeassert,errcheck // the kind's own request
-	m, err := r.takeSnapshot(ctx, r.p.Token, req.Name, req.Labels, at)
+	m, err := r.takeSnapshot(ctx, wish{Token: r.p.Token, Name: req.Name, Labels: req.Labels, Expires: req.ExpiresAt}, at)
 	r.p.Made = m
 	return err
 }
 
-func (r *run) takeSnapshot(
-	ctx context.Context, token driver.Token, name string, labels map[string]string, at driver.Attempt,
-) (*made, error) {
+// wish is a snapshot of the volume in focus that the array shall make. Expires is when we would delete it.
+type wish struct {
+	Token   driver.Token
+	Name    string
+	Labels  map[string]string
+	Expires time.Time
+}
+
+func (r *run) takeSnapshot(ctx context.Context, w wish, at driver.Attempt) (*made, error) {
+	token := w.Token
 	s, err := ask(ctx, r, "CreateSnapshot", func(ctx context.Context) (driver.Snapshot, error) {
 		return r.b.drv.CreateSnapshot(ctx, driver.CreateSnapshotRequest{
-			Volume: r.p.Native, Token: token, Name: fitted(name, r.desc.Limits), Labels: labels, Attempt: at,
+			Volume: r.p.Native, Token: token, Name: fitted(w.Name, r.desc.Limits), Labels: w.Labels,
+			Expires: r.safetyNet(w.Expires), Attempt: at,
 		})
 	})
 	if err != nil {

@@ -161,6 +161,16 @@ func doDropSnapshots(ctx context.Context, r *run, at driver.Attempt) error {
 		if _, err := r.deleteSnapshot(ctx, refOf(s), at); absentIsDone(err) != nil {
 			return partly(fmt.Errorf("snapshot %s: %w", s.ID, err))
 		}
+		if err := r.dropRow(ctx, s); err != nil {
+			return errors.Join(errLost, err)
+		}
+	}
+	return nil
+}
+
+// dropRow takes a snapshot that is gone at the array out of the tree. Somebody may edit the volume's header meanwhile.
+func (r *run) dropRow(ctx context.Context, s snapshot.Snapshot) error {
+	for try := 1; ; try++ {
 		vol := r.vol
 		if vol.Head == s.ID {
 			vol.Head = s.Parent
@@ -170,13 +180,18 @@ func doDropSnapshots(ctx context.Context, r *run, at driver.Attempt) error {
 			Reparent: []inventory.Reparent{{Volume: vol.ID, From: s.ID, To: s.Parent}},
 			Drop:     []snapshot.ID{s.ID},
 		})
-		if err != nil {
-			return errors.Join(errLost, err)
+		switch {
+		case err == nil:
+			vol.Version++
+			r.vol = vol
+			return nil
+		case !errors.Is(err, inventory.ErrStale) || try == 5 || !r.owned(ctx):
+			return err
 		}
-		vol.Version++
-		r.vol = vol
+		if err := r.reload(ctx); err != nil {
+			return err
+		}
 	}
-	return nil
 }
 
 func doDeleteVolume(ctx context.Context, r *run, at driver.Attempt) error {

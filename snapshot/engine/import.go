@@ -116,17 +116,17 @@ func doImport(ctx context.Context, r *run, _ driver.Attempt) error {
 	return nil
 }
 
+// importedRow returns the record that an interrupted import has written, with what people did to it since, or a new one.
 func (r *run) importedRow(s driver.Snapshot, known snapshot.Snapshot) snapshot.Snapshot {
-	row := snapshot.Snapshot{
-		ID: known.ID, Volume: r.vol.ID, Name: s.Name, Labels: s.Labels, Owner: r.vol.Owner, State: snapshot.Ready,
+	if !known.ID.IsZero() {
+		return known
+	}
+	return snapshot.Snapshot{
+		ID: snapshot.NewID[snapshot.ID](), Volume: r.vol.ID, Name: s.Name, Labels: s.Labels, Owner: r.vol.Owner, State: snapshot.Ready,
 		Native: s.Ref.ID, NativeVolume: string(s.Ref.Volume), Token: string(s.Ref.Token),
 		CreatedAt: micro(s.CreatedAt), TakenAt: micro(s.CreatedAt), Size: s.Size,
-		Consistency: snapshot.CrashConsistent, ExpiresAt: micro(s.Expires), Version: known.Version,
+		Consistency: snapshot.CrashConsistent, ExpiresAt: micro(s.Expires),
 	}
-	if row.ID.IsZero() {
-		row.ID = snapshot.NewID[snapshot.ID]()
-	}
-	return row
 }
 
 func importedOutcome(_ context.Context, r *run) (inventory.Change, any, error) {

@@ -45,6 +45,8 @@ type CreateRequest struct {
 	Labels map[string]string `json:"labels,omitempty"`
 	// Owner is the embedder's account; empty means the volume's.
 	Owner string `json:"owner,omitempty"`
+	// ExpiresAt, in the future, is when [Engine.Expire] may delete it; zero for never.
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
 }
 
 // DeleteRequest asks to delete a snapshot. Its children become children of its parent.
@@ -53,6 +55,8 @@ type DeleteRequest struct {
 
 	Common
 	Snapshot snapshot.ID `json:"snapshot"`
+	// IfExpiresAt, if not zero, deletes the snapshot only if that is still its expiry; else the request is ErrConflict.
+	IfExpiresAt time.Time `json:"if_expires_at,omitzero"`
 }
 
 // RevertRequest asks to make a volume's content that of one of its snapshots. The content now is lost unless KeepCurrent.

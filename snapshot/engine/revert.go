@@ -167,7 +167,7 @@ func (r *run) mayDrop(ctx context.Context, req RevertRequest, target snapshot.Sn
 
 func doKeep(ctx context.Context, r *run, at driver.Attempt) error {
 	req := r.req.(RevertRequest) //nolint:forcetypeassert,errcheck // the kind's own request
-	m, err := r.takeSnapshot(ctx, r.p.KeepRef.Token, req.KeepName, req.KeepLabels, at)
+	m, err := r.takeSnapshot(ctx, wish{Token: r.p.KeepRef.Token, Name: req.KeepName, Labels: req.KeepLabels}, at)
 	r.p.Kept = m
 	return err
 }
