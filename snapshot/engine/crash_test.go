@@ -34,7 +34,7 @@ type stage struct {
 	native   driver.VolumeID
 	op       inventory.OperationID
 	at       time.Time // an expiry
-	wrote    byte // what a guest wrote after the process had died; 0 if it could not
+	wrote    byte      // what a guest wrote after the process had died; 0 if it could not
 }
 
 func (s *stage) common() engine.Common { return engine.Common{OperationID: s.op} }

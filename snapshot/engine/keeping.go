@@ -44,7 +44,9 @@ func keepingKind(
 ) *kind {
 	return &kind{
 		name: name, format: 1, locate: locateKeeping(apply),
-		prepare: func(ctx context.Context, r *run) (inventory.Change, error) { return prepareKeeping(ctx, r, check, apply) },
+		prepare: func(ctx context.Context, r *run) (inventory.Change, error) {
+			return prepareKeeping(ctx, r, check, apply)
+		},
 		outcome: func(ctx context.Context, r *run) (inventory.Change, any, error) { return keptOutcome(ctx, r, apply) },
 		failed:  keepingFailed,
 		steps:   map[string]step{stepSetExpiry: {do: doSetExpiry, find: findExpiry, repeat: true}},

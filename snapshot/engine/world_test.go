@@ -44,13 +44,14 @@ type settings struct {
 	host    bool
 	opts    engine.Options
 	inv     store
+	clock   func() time.Time // the array's; nil is time.Now
 }
 
 // newWorld makes a world with one imported volume.
 func newWorld(t testing.TB, s settings) *world {
 	t.Helper()
 	w := &world{t: t, faults: drivertest.NewFaults(), opts: s.opts}
-	w.array = drivertest.NewBackend(drivertest.BackendOptions{Facts: s.facts, Limits: s.limits, Without: s.without})
+	w.array = drivertest.NewBackend(drivertest.BackendOptions{Facts: s.facts, Limits: s.limits, Without: s.without, Now: s.clock})
 	w.pedant = drivertest.NewPedant(t, s.facts)
 	if s.inv == nil {
 		s.inv = inMemory
