@@ -13,17 +13,16 @@ func doSetExpiry(ctx context.Context, r *run, at driver.Attempt) error {
 	err := act(ctx, r, "SetExpiry", func(ctx context.Context) error {
 		return r.b.able.Expiry.SetExpiry(ctx, r.p.Ref, r.p.Net.At)
 	})
-	switch driver.ClassOf(err) {
-	case driver.ErrUnsupported: // of no matter where the array would not delete it anyway: the net is missing, nothing else
-		if now, look := r.arrayExpiry(ctx, at); look == nil && now.IsZero() {
-			return nil
-		}
-	case driver.ErrNotFound:
-		if r.op.Kind == kindRelease {
-			return nil // what is gone needs no net, and its hold must not keep the record for ever
-		}
+	switch class := driver.ClassOf(err); {
+	case class == driver.ErrNotFound && r.op.Kind == kindRelease:
+		return nil // what is gone needs no net, and its hold must not keep the record for ever
+	case class != driver.ErrUnsupported:
+		return err
 	}
-	return err
+	if now, look := r.arrayExpiry(ctx, at); look != nil || !now.IsZero() {
+		return err
+	}
+	return nil // the array will not delete it anyway: only the net is missing
 }
 
 // findExpiry compares what the array says with what it was told and with what it had before: the nearer one it is, since
@@ -67,8 +66,8 @@ func (r *run) arrayLetsLive(ctx context.Context, row snapshot.Snapshot) error {
 	case err != nil:
 		return err
 	case !at.IsZero():
-		return driver.Errorf(driver.ErrUnsupported, "backend %q deletes snapshot %s by itself on %s, and its driver cannot change that; "+
-			"clone the snapshot to keep its content", r.b.name, row.ID, stamp(at))
+		return driver.Errorf(driver.ErrUnsupported, "backend %q deletes snapshot %s by itself on %s, and its driver cannot change "+
+			"that; clone the snapshot to keep its content", r.b.name, row.ID, stamp(at))
 	}
 	return nil
 }

@@ -98,12 +98,7 @@ func (r *run) snapshotsLeft(ctx context.Context, policy SnapshotsPolicy) error {
 
 // doCondemn marks every snapshot as going, so that nothing begins to use one. It is refused for one that is used by now.
 func doCondemn(ctx context.Context, r *run, _ driver.Attempt) error {
-	return partly(r.setStates(ctx, snapshot.Deleting, func(s snapshot.Snapshot) error {
-		if b := kept(s, r.e.now()); len(b) > 0 {
-			return driver.Blocked(driver.ErrInUse, b, "snapshot %s must be kept", s.ID)
-		}
-		return nil
-	}))
+	return partly(r.setStates(ctx, snapshot.Deleting, every, r.unkept))
 }
 
 // partly is the error of a step that has several effects: whatever its last call says, others may have taken place.
@@ -117,18 +112,22 @@ func partly(err error) error {
 }
 
 func undoCondemn(ctx context.Context, r *run, _ driver.Attempt) error {
-	return r.setStates(ctx, snapshot.Ready, func(snapshot.Snapshot) error { return nil })
+	return r.setStates(ctx, snapshot.Ready, every, anyway)
 }
 
-// setStates sets the state of all the volume's snapshots, in as few commits as fit.
-func (r *run) setStates(ctx context.Context, state snapshot.State, allow func(snapshot.Snapshot) error) error {
+func every(snapshot.Snapshot) bool { return true }
+
+// setStates sets the state of those of the volume's snapshots, in as few commits as fit.
+func (r *run) setStates(
+	ctx context.Context, state snapshot.State, those func(snapshot.Snapshot) bool, allow func(snapshot.Snapshot) error,
+) error {
 	for {
 		var rows []snapshot.Snapshot
 		for s, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{Volume: r.vol.ID}) {
 			if err != nil {
 				return classified(err)
 			}
-			if s.State == state || s.State == snapshot.Missing {
+			if s.State == state || s.State == snapshot.Missing || !those(s) {
 				continue
 			}
 			if err := allow(s); err != nil {

@@ -43,6 +43,8 @@ type part struct {
 	// MayDrop is what a revert was allowed to drop, Dropped what it did.
 	MayDrop []driver.SnapshotRef `json:"may_drop,omitempty"`
 	Dropped []driver.SnapshotRef `json:"dropped,omitempty"`
+	// Gone are those of our records that left the tree with it.
+	Gone []snapshot.ID `json:"gone,omitempty"`
 
 	// Host, Attachment, Access and Path are how the volume was attached and reached before, and is again after.
 	Host       string              `json:"host,omitempty"`

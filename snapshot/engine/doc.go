@@ -25,13 +25,17 @@
 //	kind           steps                                                                       undo
 //	create         intent, CREATESNAPSHOT, outcome                                             delete by token
 //	delete         intent, DELETESNAPSHOT, outcome                                             back to ready, if refused
-//	revert         intent, Detach, Revoke, [KeepCurrent], fence + REVERT, Volume, Grant,       delete what was kept, Grant,
-//	               Attach, outcome                                                             Attach
+//	revert         intent, Detach, Revoke, [KeepCurrent], [CondemnYounger], fence + REVERT,    delete what was kept, Grant,
+//	               [DropYounger], Volume, Grant, Attach, outcome                               Attach
 //	clone          intent, Clone, [Grant, Introduce], OUTCOME                                  Withdraw, Revoke, Discard
 //	import         intent, records of the snapshots that are there, OUTCOME                    drop the records
 //	forget         OUTCOME                                                                     –
 //	delete-volume  intent, Detach, Revoke, [CondemnSnapshots, DELETESNAPSHOTS], DELETEVOLUME,  Grant, Attach
 //	               outcome
+//	hold, release  OUTCOME, or where the array expires snapshots: intent, SETEXPIRY, outcome   –
+//	set-expiry     as hold                                                                     –
+//	edit           OUTCOME                                                                     –
+//	edit-volume    OUTCOME                                                                     –
 //
 // Every token, and how a volume was attached, is durable before anything is touched. A call of unknown outcome is never
 // blindly sent again: it is looked up by its token, or repeated where its contract says that this is harmless.
@@ -46,6 +50,14 @@
 // Two processes never work on one volume at once: the inventory's compare-and-swap is the lock, and a lease says for how
 // long. One window remains: a process that is stopped (a debugger, a paused virtual machine) between the check of its lease
 // and the sending of a call, and woken after another has taken over, sends that one call.
+//
+// # How long snapshots are kept
+//
+// A snapshot stays until somebody deletes it, or until [Engine.Expire] finds that its ExpiresAt has passed; nothing calls
+// Expire but the program. A hold forbids both, a pin does so while an operation uses the snapshot. An array that can delete
+// snapshots by itself is told the expiry too, some time later (Options.ExpiryMargin), as a safety net; a hold is not in
+// the record before the array was told to let the snapshot live. What somebody changes of an expiry at the array itself
+// is not noticed.
 //
 // # Errors
 //

@@ -63,5 +63,6 @@ func (e *Engine) validExpiry(at time.Time) error {
 	if at.IsZero() || micro(at).After(e.now()) {
 		return nil
 	}
-	return driver.Errorf(driver.ErrInvalid, "the snapshot would expire on %s, which has passed; to delete it now, delete it", stamp(at))
+	return driver.Errorf(driver.ErrInvalid,
+		"the snapshot would expire on %s, which has passed; to delete it now, delete it", stamp(at))
 }

@@ -144,7 +144,7 @@ func TestHoldOfWhatTheArrayDeletes(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, eng.AddBackend("array", drv))
 	require.NoError(t, eng.Start(ctx(t)))
-	defer func() { require.NoError(t, eng.Close(context.Background())) }()
+	defer func() { require.NoError(t, eng.Close(t.Context())) }()
 	vol, err := eng.Import(ctx(t), engine.ImportRequest{Backend: "array", Native: native})
 	require.NoError(t, err)
 	rows, err := eng.Snapshots(ctx(t), vol.ID)

@@ -87,7 +87,7 @@ func TestHoldAgain(t *testing.T) {
 		require.Equal(t, "audit", driver.BlockersOf(err)[0].ID)
 		require.Equal(t, first, w.row(one.ID))
 
-		time.Sleep(25 * time.Hour)
+		<-time.After(25 * time.Hour)
 		got, err := w.eng.Hold(ctx(t), other)
 		require.NoError(t, err, "what has ended by itself is in nobody's way")
 		require.Len(t, got.Holds, 1)
@@ -96,7 +96,7 @@ func TestHoldAgain(t *testing.T) {
 		other.Name = "late"
 		_, err = w.eng.Hold(ctx(t), other)
 		require.ErrorIs(t, err, driver.ErrInvalid)
-		time.Sleep(48 * time.Hour)
+		<-time.After(48 * time.Hour)
 		require.NoError(t, w.eng.Delete(ctx(t), engine.DeleteRequest{Snapshot: one.ID}))
 	})
 }
@@ -287,7 +287,7 @@ func secondEngine(t *testing.T, w *world, inv inventory.Inventory) *engine.Engin
 	require.NoError(t, err)
 	require.NoError(t, other.AddBackend("array", w.pedant.Driver(w.array.Driver())))
 	require.NoError(t, other.Start(ctx(t)))
-	t.Cleanup(func() { require.NoError(t, other.Close(context.Background())) })
+	t.Cleanup(func() { require.NoError(t, other.Close(context.Background())) }) //nolint:usetesting // t.Context has ended by then
 	return other
 }
 

@@ -33,9 +33,12 @@ func revertKind() *kind {
 			stepRevoke: {do: doRevoke, undo: undoRevoke},
 			stepKeep:   {do: doKeep, undo: undoKeep},
 			stepRevert: {do: doRevert, repeat: true},
-			stepReread: {do: doReread, read: true},
-			stepGrant:  {do: doGrant},
-			stepAttach: {do: doAttach},
+
+			stepCondemnYounger: {do: doCondemnYounger, undo: undoCondemn},
+			stepDropYounger:    {do: doDropYounger},
+			stepReread:         {do: doReread, read: true},
+			stepGrant:          {do: doGrant},
+			stepAttach:         {do: doAttach},
 		},
 		pivots: []string{stepRevert}, goBack: true,
 	}
@@ -88,7 +91,11 @@ func prepareRevert(ctx context.Context, r *run) (inventory.Change, error) {
 		change.Put = append(change.Put, row)
 		r.plan(stepKeep)
 	}
-	r.plan(stepRevert, stepReread)
+	if len(r.p.MayDrop) > 0 {
+		r.plan(stepCondemnYounger, stepRevert, stepDropYounger, stepReread)
+	} else {
+		r.plan(stepRevert, stepReread)
+	}
 	if r.b.able.Access != nil {
 		r.plan(stepGrant)
 	}
@@ -242,7 +249,7 @@ func revertedOutcome(ctx context.Context, r *run) (inventory.Change, any, error)
 		vol.Disk = r.p.Disk
 	}
 	change := inventory.Change{Volumes: r.volumeChange(vol)}
-	res := result{Volume: vol.ID, Snapshot: r.p.Snapshot, Kept: r.p.Keep}
+	res := result{Volume: vol.ID, Snapshot: r.p.Snapshot, Kept: r.p.Keep, Dropped: r.p.Gone}
 	if !r.p.Keep.IsZero() {
 		row, err := r.madeRow(ctx, r.p.Keep, r.p.Kept)
 		if err != nil {
@@ -250,7 +257,7 @@ func revertedOutcome(ctx context.Context, r *run) (inventory.Change, any, error)
 		}
 		change.Put = append(change.Put, row)
 	}
-	for _, ref := range r.p.Dropped {
+	for _, ref := range r.p.Dropped { // those of a journal that has no step for them
 		row, found, err := r.rowOf(ctx, ref)
 		switch {
 		case err != nil:
