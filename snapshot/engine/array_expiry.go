@@ -77,5 +77,5 @@ func (r *run) safetyNet(expires time.Time) time.Time {
 	if r.b.able.Expiry == nil {
 		return time.Time{}
 	}
-	return r.e.netOf(snapshot.Snapshot{ExpiresAt: micro(expires)})
+	return r.netOf(snapshot.Snapshot{ExpiresAt: micro(expires)})
 }

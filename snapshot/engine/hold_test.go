@@ -350,3 +350,43 @@ func TestHoldWhileAnExpiryIsSet(t *testing.T) {
 	require.True(t, w.atArray(one).IsZero())
 	w.consistent()
 }
+
+// reading does something of its own directly before the n-th read of a header.
+type reading struct {
+	inventory.Inventory
+	n      int
+	before func()
+}
+
+func (r *reading) Volume(ctx context.Context, id snapshot.VolumeID) (inventory.Volume, error) {
+	if r.n--; r.n == 0 {
+		r.before()
+	}
+	return r.Inventory.Volume(ctx, id)
+}
+
+// TestHoldMeetsADeletion: between any two looks of a hold at the inventory, another process deletes the snapshot.
+func TestHoldMeetsADeletion(t *testing.T) {
+	for n := 1; ; n++ {
+		w := newWorld(t, settings{})
+		one := w.create("one")
+		w.setExpiry(one, day(1))
+		w.close()
+		sound := w.inv
+		other := secondEngine(t, w, sound)
+		inv := &reading{Inventory: sound, n: n, before: func() {
+			require.NoError(t, other.Delete(ctx(t), engine.DeleteRequest{Snapshot: one.ID}))
+		}}
+		w.inv = inv
+		w.open()
+		_, err := w.eng.Hold(ctx(t), engine.HoldRequest{Snapshot: one.ID, Name: "audit"})
+		w.consistent()
+		if inv.n > 0 {
+			require.NoError(t, err)
+			require.Greater(t, n, 2)
+			return
+		}
+		require.ErrorIs(t, err, driver.ErrNotFound, "before look %d", n)
+		require.Zero(t, w.tree().Len())
+	}
+}

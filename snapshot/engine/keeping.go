@@ -110,14 +110,13 @@ func prepareKeeping(ctx context.Context, r *run, check func(context.Context, *ru
 		return none, err
 	}
 	r.p.Ref = refOf(row)
-	r.p.Net = &net{At: r.e.netOf(after), Was: r.e.netOf(row), Expires: row.ExpiresAt}
+	r.p.Net = &net{At: r.netOf(after), Was: r.netOf(row), Expires: row.ExpiresAt}
 	r.plan(stepSetExpiry)
-	intent := inventory.Change{Volumes: r.volumeChange(r.pend(r.vol))}
 	if row.ExpiresAt.IsZero() {
 		row.ExpiresAt = after.ExpiresAt
-		intent.Put = []snapshot.Snapshot{row}
 	}
-	return intent, nil
+	// The record is written in any case: it was read before the header, and may be gone since.
+	return inventory.Change{Volumes: r.volumeChange(r.pend(r.vol)), Put: []snapshot.Snapshot{row}}, nil
 }
 
 // changed returns the record as it becomes, if it becomes another.
@@ -154,17 +153,18 @@ func keepingFailed(ctx context.Context, r *run) (inventory.Change, error) {
 	return inventory.Change{Volumes: r.volumeChange(r.unpend()), Put: changed(row, before)}, nil
 }
 
-// netOf is when the array shall delete the snapshot by itself: later than we would, so that the tree knows first, and never
-// while somebody holds it, nor in the moment in which an old one is released.
-func (e *Engine) netOf(row snapshot.Snapshot) time.Time {
-	now := e.now()
-	if e.opts.ExpiryMargin < 0 || row.ExpiresAt.IsZero() || len(activeHolds(row, now)) > 0 {
+// netOf is when the array shall delete a snapshot of the volume in focus by itself: later than we would, so that the tree knows
+// first, and never while somebody holds it, nor in the moment in which an old one is released. A snapshot of a container
+// has no net: it may be another volume's too, which does not expire.
+func (r *run) netOf(row snapshot.Snapshot) time.Time {
+	now, after := r.e.now(), r.e.opts.ExpiryMargin
+	if after < 0 || row.ExpiresAt.IsZero() || len(activeHolds(row, now)) > 0 || r.desc.Facts.SnapshotUnit == driver.UnitContainer {
 		return time.Time{}
 	}
 	if row.ExpiresAt.Before(now) {
-		return now.Add(e.opts.ExpiryMargin)
+		return now.Add(after)
 	}
-	return row.ExpiresAt.Add(e.opts.ExpiryMargin)
+	return row.ExpiresAt.Add(after)
 }
 
 // usableNow refuses a snapshot that is not there.

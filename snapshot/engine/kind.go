@@ -70,6 +70,7 @@ func kinds() map[string]*kind {
 	for _, k := range []*kind{
 		createKind(), deleteKind(), revertKind(), cloneKind(), importKind(), forgetKind(), deleteVolumeKind(),
 		holdKind(), releaseKind(), setExpiryKind(), editKind(), editVolumeKind(),
+		createGroupKind(), revertGroupKind(), deleteGroupKind(), splitKind(),
 	} {
 		table[k.name] = k
 	}

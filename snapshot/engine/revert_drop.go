@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/storagesnap/storagesnap/driver"
@@ -10,19 +9,42 @@ import (
 )
 
 // Where a revert drops younger snapshots, their records say that they are going before the array is asked, so that nobody
-// begins to use or hold one; after it those that went leave the tree one by one, for they may be more than fit one commit.
+// begins to use or hold one while the revert is under way.
 
 const (
 	stepCondemnYounger = "CondemnYounger"
-	stepDropYounger    = "DropYounger"
+	stepSpareYounger   = "SpareYounger"
 )
 
+// doCondemnYounger is refused for what is held or used by now.
 func doCondemnYounger(ctx context.Context, r *run, _ driver.Attempt) error {
-	return partly(r.setStates(ctx, snapshot.Deleting, r.mayGo, r.unkept))
+	return partly(r.setYounger(ctx, snapshot.Deleting, r.unkept))
 }
 
-// mayGo reports whether the revert may drop the snapshot.
-func (r *run) mayGo(s snapshot.Snapshot) bool { return slices.Contains(r.p.MayDrop, refOf(s)) }
+// undoCondemnYounger, and doSpareYounger for what the array has kept after all. What it has dropped leaves the tree with the
+// outcome.
+func undoCondemnYounger(ctx context.Context, r *run, _ driver.Attempt) error {
+	return r.setYounger(ctx, snapshot.Ready, anyway)
+}
+
+func doSpareYounger(ctx context.Context, r *run, at driver.Attempt) error {
+	return undoCondemnYounger(ctx, r, at)
+}
+
+// setYounger sets the state of what the revert of the member in focus may drop and has not, in its tree and its siblings'.
+func (r *run) setYounger(ctx context.Context, state snapshot.State, allow func(snapshot.Snapshot) error) error {
+	may, dropped := r.p.MayDrop, r.p.Dropped
+	those := func(s snapshot.Snapshot) bool {
+		same := func(ref driver.SnapshotRef) bool { return ref.ID == s.Native && string(ref.Volume) == s.NativeVolume }
+		return slices.ContainsFunc(may, same) && !slices.ContainsFunc(dropped, same)
+	}
+	for _, m := range r.rolledBack() {
+		if err := r.in(m, func() error { return r.setStates(ctx, state, those, allow) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // unkept refuses a snapshot that is held or used by now.
 func (r *run) unkept(s snapshot.Snapshot) error {
@@ -30,23 +52,6 @@ func (r *run) unkept(s snapshot.Snapshot) error {
 		return driver.Blocked(driver.ErrInUse, b, "snapshot %s must be kept", s.ID)
 	}
 	return nil
-}
-
-func doDropYounger(ctx context.Context, r *run, _ driver.Attempt) error {
-	for _, ref := range r.p.Dropped {
-		row, found, err := r.rowOf(ctx, ref)
-		if err != nil {
-			return classified(err)
-		}
-		if !found {
-			continue // foreign, or out of the tree already
-		}
-		r.p.Gone = append(r.p.Gone, row.ID)
-		if err := r.dropRow(ctx, row); err != nil {
-			return errors.Join(errLost, err)
-		}
-	}
-	return r.setStates(ctx, snapshot.Ready, r.mayGo, anyway) // what the array has kept after all
 }
 
 func anyway(snapshot.Snapshot) error { return nil }

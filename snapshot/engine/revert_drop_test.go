@@ -23,7 +23,7 @@ func TestHoldAgainstDropYounger(t *testing.T) {
 		{at: "Detach", revert: driver.ErrInUse},
 		{at: "Revoke", revert: driver.ErrInUse},
 		{at: "Revert", holds: driver.ErrBusy},
-		{at: "Attach", holds: driver.ErrNotFound},
+		{at: "Attach", holds: driver.ErrBusy},
 	} {
 		t.Run(tt.at, func(t *testing.T) {
 			w := newWorld(t, settings{host: true, facts: driver.Facts{RevertDropsYounger: true}})

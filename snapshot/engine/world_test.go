@@ -42,9 +42,11 @@ type settings struct {
 	limits  driver.Limits
 	without []string
 	host    bool
-	opts    engine.Options
-	inv     store
 	clock   func() time.Time // the array's; nil is time.Now
+	// container is that of the volume, where the facts know containers.
+	container driver.ContainerID
+	opts      engine.Options
+	inv       store
 }
 
 // newWorld makes a world with one imported volume.
@@ -62,7 +64,7 @@ func newWorld(t testing.TB, s settings) *world {
 	}
 	w.open()
 	t.Cleanup(w.close)
-	native := w.array.AddVolume(size)
+	native := w.array.AddVolumeIn(s.container, size)
 	req := engine.ImportRequest{Backend: "array", Native: native, Name: "disk", Owner: "tenant"}
 	if s.host {
 		_, err := w.host.AddDisk(native)
