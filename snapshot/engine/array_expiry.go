@@ -25,6 +25,14 @@ func doSetExpiry(ctx context.Context, r *run, at driver.Attempt) error {
 	return nil // the array will not delete it anyway: only the net is missing
 }
 
+func tellSetExpiry(r *run) PlannedStep {
+	does := "the array is told not to delete the snapshot by itself"
+	if at := r.p.Net.At; !at.IsZero() {
+		does = "the array is told to delete the snapshot by itself on " + stamp(at) + ", should no engine have done it by then"
+	}
+	return PlannedStep{Does: does, Calls: r.sends("SetExpiry")}
+}
+
 // findExpiry compares what the array says with what it was told and with what it had before: the nearer one it is, since
 // arrays round.
 func findExpiry(ctx context.Context, r *run, at driver.Attempt) (bool, error) {
@@ -62,6 +70,7 @@ func (r *run) arrayLetsLive(ctx context.Context, row snapshot.Snapshot) error {
 		return err
 	}
 	r.p.Ref = refOf(row)
+	r.checked("Lookup")
 	switch at, err := r.arrayExpiry(ctx, driver.Attempt{}); {
 	case err != nil:
 		return err

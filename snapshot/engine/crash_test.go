@@ -34,6 +34,7 @@ type scene struct {
 type stage struct {
 	one, two snapshot.Snapshot
 	native   driver.VolumeID
+	lost     driver.SnapshotRef // at the array, without a record
 	op       inventory.OperationID
 	sibling  inventory.Volume
 	foreign  driver.SnapshotRef
@@ -91,8 +92,7 @@ func scenes() []scene {
 		},
 	}
 	all := append(revertScenes(twoSnapshots), factScenes(twoSnapshots, create, remove)...)
-	all = append(all, groupScenes()...)
-	all = append(all, keepingScenes(twoSnapshots)...)
+	all = append(append(append(all, groupScenes()...), auditScenes()...), keepingScenes(twoSnapshots)...)
 	return append(all, create, remove, cloneScene(twoSnapshots, false), cloneScene(twoSnapshots, true),
 		importScene(), forgetScene(twoSnapshots),
 		deleteVolumeScene(engine.SnapshotsDelete, false), deleteVolumeScene(engine.SnapshotsDelete, true),

@@ -14,6 +14,9 @@ type detail struct {
 	// part is that of the operation's main volume, Others are those of the rest.
 	part
 	Others []*part `json:"others,omitempty"`
+	// IfVersion is that of the plan that the request goes by, and Outdated that the operation failed for it.
+	IfVersion string `json:"if_version,omitempty"`
+	Outdated  bool   `json:"outdated,omitempty"`
 	// Gone are the snapshots that a revert has dropped and that were taken out of the trees so far.
 	Gone []snapshot.ID `json:"gone,omitempty"`
 	// Group is the one that is made, reverted or deleted; Shots are the calls that take its snapshots, Freeze how writes are
@@ -24,6 +27,8 @@ type detail struct {
 	Skew   time.Duration    `json:"skew,omitempty"`
 	// Containers are those that it has for itself.
 	Containers []string `json:"containers,omitempty"`
+	// Trace is the W3C traceparent of the operation's first span, for those of later processes to link to.
+	Trace string `json:"trace,omitempty"`
 }
 
 // part is what the journal remembers of one volume of an operation.

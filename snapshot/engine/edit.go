@@ -93,6 +93,7 @@ func (e *Engine) EditVolume(ctx context.Context, req EditVolumeRequest) (invento
 func editKind() *kind {
 	return &kind{
 		name: kindEdit, format: 1, decode: decodeAs[EditRequest], locate: locateNothing, prepare: prepareEdit, outcome: namedOutcome,
+		ends: says("the inventory calls the snapshot so"),
 	}
 }
 
@@ -100,6 +101,7 @@ func editVolumeKind() *kind {
 	return &kind{
 		name: kindEditVolume, format: 1, decode: decodeAs[EditVolumeRequest], locate: locateNothing,
 		prepare: prepareEditVolume, outcome: namedOutcome,
+		ends: says("the inventory calls the volume so"),
 	}
 }
 

@@ -39,7 +39,7 @@ func (e *Engine) SetExpiry(ctx context.Context, req SetExpiryRequest) (snapshot.
 }
 
 func setExpiryKind() *kind {
-	k := keepingKind(kindSetExpiry, checkSetExpiry, applySetExpiry)
+	k := keepingKind(kindSetExpiry, "the snapshot has the expiry", checkSetExpiry, applySetExpiry)
 	k.decode = decodeAs[SetExpiryRequest]
 	return k
 }

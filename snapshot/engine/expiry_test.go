@@ -54,7 +54,7 @@ func TestExpiryMargin(t *testing.T) {
 // TestArrayExpiresByItself: should no engine be left, the array deletes what has expired, but nothing that is held.
 func TestArrayExpiresByItself(t *testing.T) {
 	var ahead atomic.Int64
-	w := newWorld(t, settings{clock: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }})
+	w := newWorld(t, settings{now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }})
 	create := func(name string) snapshot.Snapshot {
 		s, err := w.eng.Create(ctx(t), engine.CreateRequest{Volume: w.volume.ID, Name: name, ExpiresAt: day(1)})
 		require.NoError(t, err)

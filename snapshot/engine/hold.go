@@ -87,13 +87,13 @@ func (e *Engine) snapshotVerb(ctx context.Context, req Request) (snapshot.Snapsh
 }
 
 func holdKind() *kind {
-	k := keepingKind(kindHold, checkHold, applyHold)
+	k := keepingKind(kindHold, "the snapshot has the hold, and is not deleted while it has one", checkHold, applyHold)
 	k.decode = decodeAs[HoldRequest]
 	return k
 }
 
 func releaseKind() *kind {
-	k := keepingKind(kindRelease, checkRelease, applyRelease)
+	k := keepingKind(kindRelease, "the snapshot does not have the hold any more", checkRelease, applyRelease)
 	k.decode = decodeAs[ReleaseRequest]
 	return k
 }

@@ -40,7 +40,7 @@ type net struct {
 
 // keepingKind makes the kind of such requests: check refuses, and apply, which cannot fail, changes the record.
 func keepingKind(
-	name string, check func(context.Context, *run, snapshot.Snapshot) error, apply func(*run, *snapshot.Snapshot),
+	name, ends string, check func(context.Context, *run, snapshot.Snapshot) error, apply func(*run, *snapshot.Snapshot),
 ) *kind {
 	return &kind{
 		name: name, format: 1, locate: locateKeeping(apply),
@@ -49,8 +49,9 @@ func keepingKind(
 		},
 		outcome: func(ctx context.Context, r *run) (inventory.Change, any, error) { return keptOutcome(ctx, r, apply) },
 		failed:  keepingFailed,
-		steps:   map[string]step{stepSetExpiry: {do: doSetExpiry, find: findExpiry, repeat: true}},
+		steps:   map[string]step{stepSetExpiry: {do: doSetExpiry, find: findExpiry, repeat: true, late: true, tell: tellSetExpiry}},
 		pivots:  []string{stepSetExpiry},
+		ends:    says(ends),
 	}
 }
 

@@ -19,13 +19,6 @@ func day(n int) time.Time {
 	return time.Now().UTC().Truncate(time.Microsecond).Add(time.Duration(n) * 24 * time.Hour)
 }
 
-func (w *world) row(id snapshot.ID) snapshot.Snapshot {
-	w.t.Helper()
-	s, err := w.eng.Snapshot(ctx(w.t), id)
-	require.NoError(w.t, err)
-	return s
-}
-
 // atArray returns when the array deletes the snapshot by itself.
 func (w *world) atArray(s snapshot.Snapshot) time.Time {
 	w.t.Helper()

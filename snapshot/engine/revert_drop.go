@@ -39,11 +39,29 @@ func (r *run) setYounger(ctx context.Context, state snapshot.State, allow func(s
 		return slices.ContainsFunc(may, same) && !slices.ContainsFunc(dropped, same)
 	}
 	for _, m := range r.rolledBack() {
-		if err := r.in(m, func() error { return r.setStates(ctx, state, those, allow) }); err != nil {
+		if err := r.with(m, func() error { return r.setStates(ctx, state, those, allow) }); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func tellCondemnYounger(*run) PlannedStep {
+	return PlannedStep{
+		Does: "the younger snapshots that the array may drop are marked, so that nobody begins to use or hold one",
+		Undo: "they can be used again", Calls: []PlannedCall{some()},
+	}
+}
+
+func tellSpareYounger(*run) PlannedStep {
+	return PlannedStep{Does: "what the array has not dropped can be used again", Calls: []PlannedCall{some()}}
+}
+
+// some is as many commits as are needed.
+func some() PlannedCall {
+	c := commits(0)
+	c.AtLeast = true
+	return c
 }
 
 // unkept refuses a snapshot that is held or used by now.

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/storagesnap/storagesnap/driver"
@@ -19,6 +20,13 @@ func doKeep(ctx context.Context, r *run, at driver.Attempt) error {
 	return err
 }
 
+func tellKeep(r *run) PlannedStep {
+	return PlannedStep{
+		Does: fmt.Sprintf("the array takes a snapshot of %s as it is now, %q", r.theVolume(), r.fore.kept),
+		Undo: "that snapshot is deleted", Calls: r.sends("CreateSnapshot"),
+	}
+}
+
 func undoKeep(ctx context.Context, r *run, at driver.Attempt) error {
 	return r.discardSnapshot(ctx, r.p.KeepRef.Token, at)
 }
@@ -26,7 +34,7 @@ func undoKeep(ctx context.Context, r *run, at driver.Attempt) error {
 func doRevert(ctx context.Context, r *run, at driver.Attempt) error {
 	touched := r.rolledBack()
 	for _, m := range touched {
-		if err := r.in(m, func() error { return r.fence(ctx, at) }); err != nil {
+		if err := r.with(m, func() error { return r.fence(ctx, at) }); err != nil {
 			return err
 		}
 		if at.Resume && !m.fenced() {
@@ -53,6 +61,24 @@ func doRevert(ctx context.Context, r *run, at driver.Attempt) error {
 	return err
 }
 
+func tellRevert(r *run) PlannedStep {
+	var calls []PlannedCall
+	for _, m := range r.rolledBack() {
+		_ = r.with(m, func() error { calls = append(calls, r.fenceCalls()...); return nil })
+	}
+	does := "the array replaces the content by that of the snapshot"
+	if len(r.members) > 1 {
+		does += " " + r.p.Snapshot.Short()
+	}
+	if len(calls) > 0 {
+		does = "once nobody has it open, " + does
+	}
+	if n := len(r.rolledBack()); n > 1 {
+		does += fmt.Sprintf(", for all %d volumes of the container", n)
+	}
+	return PlannedStep{Does: does, Calls: append(calls, r.sends("Revert")...)}
+}
+
 // rolledBack returns the members that the revert of the one in focus rolls back: itself and, by container, its siblings.
 func (r *run) rolledBack() []*member {
 	if r.desc.Facts.RevertUnit != driver.UnitContainer {
@@ -68,8 +94,8 @@ func (m *member) fenced() bool {
 	return m.p.Attachment != nil || m.b.able.Access != nil || m.desc.Facts.RevertFenced
 }
 
-// in calls f with the member in focus.
-func (r *run) in(m *member, f func() error) error {
+// with calls f with the member in focus.
+func (r *run) with(m *member, f func() error) error {
 	defer func(was *member) { r.member = was }(r.member)
 	r.member = m
 	return f()
@@ -101,6 +127,10 @@ func doReread(ctx context.Context, r *run, _ driver.Attempt) error {
 	}
 	r.p.Now = nowOf(v)
 	return nil
+}
+
+func tellReread(r *run) PlannedStep {
+	return PlannedStep{Does: "id, serial number and size of " + r.theVolume() + " are read again", Calls: r.sends("Volume")}
 }
 
 func revertedOutcome(ctx context.Context, r *run) (inventory.Change, any, error) {
