@@ -251,6 +251,27 @@ func (c *chance) requests() map[string]func() engine.Request {
 			}
 			return req
 		},
+		"hold": func() engine.Request {
+			return engine.HoldRequest{Snapshot: c.snapshot(snapshot.VolumeID{}), Name: pick(c, []string{"one", "two"})}
+		},
+		"release": func() engine.Request {
+			id := c.snapshot(snapshot.VolumeID{})
+			_, _ = c.try(engine.HoldRequest{Snapshot: id, Name: "one"}) // it may have one
+			return engine.ReleaseRequest{Snapshot: id, Name: pick(c, []string{"one", "one", "two"})}
+		},
+		"set-expiry": func() engine.Request {
+			return engine.SetExpiryRequest{
+				Snapshot: c.snapshot(snapshot.VolumeID{}), At: pick(c, []time.Time{{}, day(1), day(9), day(-1)}),
+			}
+		},
+		"edit": func() engine.Request {
+			name := c.name("edited")
+			return engine.EditRequest{Snapshot: c.snapshot(snapshot.VolumeID{}), Name: &name}
+		},
+		"edit-volume": func() engine.Request {
+			name := c.name("edited")
+			return engine.EditVolumeRequest{Volume: c.volume(), Name: &name}
+		},
 		"delete-group": func() engine.Request { return engine.DeleteGroupRequest{Group: c.group()} },
 		"split":        func() engine.Request { return engine.SplitRequest{Volume: c.clone()} },
 		"delete":       func() engine.Request { return engine.DeleteRequest{Snapshot: c.snapshot(snapshot.VolumeID{})} },
