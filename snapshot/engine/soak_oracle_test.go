@@ -37,9 +37,9 @@ type oracle struct {
 	family    map[place]place   // what a volume's first id was
 	first     map[holder]driver.Token
 	chose     map[string]string // the operation that chose a token
-	admitted  map[place]bool  // where the guest was let in
-	removed   map[string]bool // what succeeded operations have removed
-	seen      int64           // the last operation that was looked at
+	admitted  map[place]bool    // where the guest was let in
+	removed   map[string]bool   // what succeeded operations have removed
+	seen      int64             // the last operation that was looked at
 }
 
 // place is a volume's native id at an array.
