@@ -54,8 +54,9 @@ func dropKind() *kind {
 		name: kindDrop, format: 1, decode: decodeAs[DropRequest],
 		locate:  locateVolume(func(r DropRequest) snapshot.VolumeID { return r.Volume }),
 		prepare: prepareDrop, outcome: droppedOutcome, failed: dropFailed,
-		steps:  map[string]step{stepDelete: {do: doDelete, find: findDeleted, repeat: true}},
+		steps:  map[string]step{stepDelete: {do: doDelete, find: findDeleted, repeat: true, late: true, tell: tellDelete}},
 		pivots: []string{stepDelete},
+		ends:   says("neither the array nor the inventory has the snapshot"),
 	}
 }
 
@@ -73,6 +74,7 @@ func prepareDrop(ctx context.Context, r *run) (inventory.Change, error) {
 	}
 	r.p.Ref, r.p.Token = found.Ref, found.Ref.Token
 	r.plan(stepDelete)
+	r.fore.loseForeign(*found, "it is an orphan, and is deleted")
 	return inventory.Change{Volumes: r.volumeChange(r.pend(r.vol))}, nil
 }
 
@@ -109,6 +111,7 @@ func (r *run) without(ctx context.Context, row snapshot.Snapshot) (inventory.Cha
 	if vol.Head == row.ID {
 		vol.Head = row.Parent
 	}
+	r.fore.loseRecord(row, "the array does not have the snapshot")
 	change := inventory.Change{
 		Volumes:  r.volumeChange(vol),
 		Reparent: []inventory.Reparent{{Volume: vol.ID, From: row.ID, To: row.Parent}},

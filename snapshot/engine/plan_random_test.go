@@ -174,6 +174,42 @@ func (c *chance) snapshot(of snapshot.VolumeID) snapshot.ID {
 	return pick(c, all).ID
 }
 
+// orphan takes away the record of a snapshot of ours, if there is one; the array keeps the snapshot.
+func (c *chance) orphan() (snapshot.VolumeID, driver.SnapshotRef) {
+	all := slices.DeleteFunc(c.snapshots(), func(s snapshot.Snapshot) bool { return s.Token == "" || s.State != snapshot.Ready })
+	if len(all) == 0 {
+		token, err := driver.NewToken("abcdefgh")
+		require.NoError(c.w.t, err)
+		return c.volume(), driver.SnapshotRef{Volume: "none", Token: token}
+	}
+	s := pick(c, all)
+	v, err := c.w.inv.Volume(ctx(c.w.t), s.Volume)
+	require.NoError(c.w.t, err)
+	change := inventory.Change{
+		ID: snapshot.NewID[inventory.ChangeID](), Drop: []snapshot.ID{s.ID},
+		Volumes:  []inventory.VolumeChange{{Volume: v, IfVersion: v.Version}},
+		Reparent: []inventory.Reparent{{Volume: v.ID, From: s.ID, To: s.Parent}},
+	}
+	if v.Head == s.ID {
+		change.Volumes[0].Volume.Head = s.Parent
+	}
+	require.NoError(c.w.t, c.w.inv.Commit(ctx(c.w.t), change))
+	return v.ID, driver.SnapshotRef{Volume: driver.VolumeID(s.NativeVolume), ID: s.Native, Token: driver.Token(s.Token)}
+}
+
+// lost is a snapshot that, mostly, somebody removes at the array's console.
+func (c *chance) lost() snapshot.Snapshot {
+	all := c.snapshots()
+	if len(all) == 0 {
+		return snapshot.Snapshot{ID: snapshot.NewID[snapshot.ID](), Volume: snapshot.NewID[snapshot.VolumeID]()}
+	}
+	s := pick(c, all)
+	if c.IntN(4) > 0 {
+		_ = c.w.array.RemoveSnapshot(driver.SnapshotRef{Volume: driver.VolumeID(s.NativeVolume), ID: s.Native}) // or was before
+	}
+	return s
+}
+
 func (c *chance) quiesce() *engine.Quiesce {
 	if c.IntN(3) > 0 {
 		return nil
@@ -252,8 +288,27 @@ func (c *chance) requests() map[string]func() engine.Request {
 			return req
 		},
 		"delete-group": func() engine.Request { return engine.DeleteGroupRequest{Group: c.group()} },
-		"split":        func() engine.Request { return engine.SplitRequest{Volume: c.clone()} },
-		"delete":       func() engine.Request { return engine.DeleteRequest{Snapshot: c.snapshot(snapshot.VolumeID{})} },
+		"adopt": func() engine.Request {
+			v, ref := c.orphan()
+			return engine.AdoptRequest{Volume: v, Snapshot: ref}
+		},
+		"drop": func() engine.Request {
+			if c.coin() {
+				v, ref := c.orphan()
+				return engine.DropRequest{Volume: v, Orphan: ref}
+			}
+			s := c.lost()
+			return engine.DropRequest{Volume: s.Volume, Snapshot: s.ID}
+		},
+		"repair": func() engine.Request {
+			s := c.lost()
+			return engine.RepairRequest{
+				Finding: pick(c, []engine.FindingKind{engine.FindingMissing, engine.FindingMissing, engine.FindingReappeared}),
+				Volume:  s.Volume, Snapshot: s.ID,
+			}
+		},
+		"split":  func() engine.Request { return engine.SplitRequest{Volume: c.clone()} },
+		"delete": func() engine.Request { return engine.DeleteRequest{Snapshot: c.snapshot(snapshot.VolumeID{})} },
 		"revert": func() engine.Request {
 			v := c.volume()
 			req := engine.RevertRequest{Volume: v, Snapshot: c.snapshot(v), DropYounger: c.coin()}
