@@ -60,7 +60,7 @@ func adoptKind() *kind {
 		name: kindAdopt, format: 1, decode: decodeAs[AdoptRequest],
 		locate:  locateVolume(func(r AdoptRequest) snapshot.VolumeID { return r.Volume }),
 		prepare: prepareAdopt, outcome: inventoryOnly,
-		ends: says("the snapshot has a record, and a place in the tree by its time"),
+		ends: says("the snapshot has a record; its place in the tree is assumed from the time"),
 	}
 }
 

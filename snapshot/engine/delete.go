@@ -79,17 +79,25 @@ func (r *run) inTheWay(ctx context.Context, s snapshot.Snapshot) ([]driver.Block
 			}
 		}
 	}
-	if r.desc.Facts.CloneDependence != driver.CloneIndependent {
-		for v, err := range r.e.inv.Volumes(ctx, inventory.VolumeQuery{Origin: s.ID}) {
-			if err != nil {
-				return nil, classified(err)
-			}
-			if v.DeletedAt.IsZero() && !v.Independent {
-				blockers = append(blockers, driver.Blocker{Kind: "clone", ID: v.ID.String(), Name: v.Name, Since: v.CreatedAt})
-			}
+	clones, err := r.clonesOf(ctx, s)
+	return append(blockers, clones...), err
+}
+
+// clonesOf lists the clones that need the snapshot.
+func (r *run) clonesOf(ctx context.Context, s snapshot.Snapshot) ([]driver.Blocker, error) {
+	if r.desc.Facts.CloneDependence == driver.CloneIndependent {
+		return nil, nil
+	}
+	var clones []driver.Blocker
+	for v, err := range r.e.inv.Volumes(ctx, inventory.VolumeQuery{Origin: s.ID}) {
+		if err != nil {
+			return nil, classified(err)
+		}
+		if v.DeletedAt.IsZero() && !v.Independent {
+			clones = append(clones, driver.Blocker{Kind: "clone", ID: v.ID.String(), Name: v.Name, Since: v.CreatedAt})
 		}
 	}
-	return blockers, nil
+	return clones, nil
 }
 
 // kept lists the holds and pins that forbid a snapshot's deletion.

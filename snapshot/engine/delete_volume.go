@@ -80,7 +80,11 @@ func (r *run) snapshotsLeft(ctx context.Context, policy SnapshotsPolicy) error {
 		if len(all) < 10 {
 			all = append(all, driver.Blocker{Kind: "snapshot", ID: s.ID.String(), Name: s.Name, Since: s.CreatedAt})
 		}
-		stuck = append(stuck, kept(s, r.e.now())...)
+		clones, err := r.clonesOf(ctx, s)
+		if err != nil {
+			return err
+		}
+		stuck = append(append(stuck, kept(s, r.e.now())...), clones...)
 		if policy == SnapshotsDelete {
 			r.fore.lose(s, "the volume's snapshots are deleted with it")
 		}
@@ -164,32 +168,69 @@ func (r *run) setStates(ctx context.Context, state snapshot.State, allow func(sn
 	}
 }
 
-// doDropSnapshots deletes them youngest first, since older ones may depend on nothing but not the other way round.
+// doDropSnapshots deletes them youngest first, as an array wants it where they depend on each other. Times may be equal, or
+// be another's order than the array's, so one that is refused has its turn again as long as others go.
 func doDropSnapshots(ctx context.Context, r *run, at driver.Attempt) error {
 	rows, err := r.e.Snapshots(ctx, r.vol.ID)
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(rows, func(a, b snapshot.Snapshot) int { return b.TakenAt.Compare(a.TakenAt) })
-	for _, s := range rows {
-		if _, err := r.deleteSnapshot(ctx, refOf(s), at); absentIsDone(err) != nil {
-			return partly(fmt.Errorf("snapshot %s: %w", s.ID, err))
+	slices.Reverse(rows)
+	slices.SortStableFunc(rows, func(a, b snapshot.Snapshot) int { return b.TakenAt.Compare(a.TakenAt) })
+	gone := 0
+	for len(rows) > 0 {
+		var again []snapshot.Snapshot
+		var refusal error
+		for _, s := range rows {
+			err := r.dropSnapshot(ctx, s, at)
+			switch {
+			case err == nil:
+				gone++
+			case driver.ClassOf(err) == driver.ErrInUse:
+				again, refusal = append(again, s), err
+			default:
+				return afterSome(gone, err)
+			}
 		}
-		vol := r.vol
-		if vol.Head == s.ID {
-			vol.Head = s.Parent
+		if len(again) == len(rows) {
+			return afterSome(gone, refusal)
 		}
-		err := r.commit(ctx, inventory.Change{
-			Volumes:  r.volumeChange(vol),
-			Reparent: []inventory.Reparent{{Volume: vol.ID, From: s.ID, To: s.Parent}},
-			Drop:     []snapshot.ID{s.ID},
-		})
-		if err != nil {
-			return errors.Join(errLost, err)
-		}
-		vol.Version++
-		r.vol = vol
+		rows = again
 	}
+	return nil
+}
+
+// afterSome is the error of a step whose calls had effects until one failed. If none had, the last one's error is all.
+func afterSome(effects int, err error) error {
+	if effects == 0 {
+		return err
+	}
+	return partly(err)
+}
+
+// dropSnapshot deletes one at the array and in the tree.
+func (r *run) dropSnapshot(ctx context.Context, s snapshot.Snapshot, at driver.Attempt) error {
+	if _, err := r.deleteSnapshot(ctx, refOf(s), at); absentIsDone(err) != nil {
+		return fmt.Errorf("snapshot %s: %w", s.ID, err)
+	}
+	now, err := r.rowNow(ctx, s.ID) // its parent may have gone meanwhile
+	if err != nil {
+		return errors.Join(errLost, err)
+	}
+	vol := r.vol
+	if vol.Head == s.ID {
+		vol.Head = now.Parent
+	}
+	err = r.commit(ctx, inventory.Change{
+		Volumes:  r.volumeChange(vol),
+		Reparent: []inventory.Reparent{{Volume: vol.ID, From: s.ID, To: now.Parent}},
+		Drop:     []snapshot.ID{s.ID},
+	})
+	if err != nil {
+		return errors.Join(errLost, err)
+	}
+	vol.Version++
+	r.vol = vol
 	return nil
 }
 

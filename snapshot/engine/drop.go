@@ -56,7 +56,7 @@ func dropKind() *kind {
 		prepare: prepareDrop, outcome: droppedOutcome, failed: dropFailed,
 		steps:  map[string]step{stepDelete: {do: doDelete, find: findDeleted, repeat: true, late: true, tell: tellDelete}},
 		pivots: []string{stepDelete},
-		ends:   says("neither the array nor the inventory has the snapshot"),
+		ends:   endsDrop,
 	}
 }
 
@@ -74,7 +74,7 @@ func prepareDrop(ctx context.Context, r *run) (inventory.Change, error) {
 	}
 	r.p.Ref, r.p.Token = found.Ref, found.Ref.Token
 	r.plan(stepDelete)
-	r.fore.loseForeign(*found, "it is an orphan, and is deleted")
+	r.fore.loseForeign(*found, "no record has it")
 	return inventory.Change{Volumes: r.volumeChange(r.pend(r.vol))}, nil
 }
 
@@ -120,6 +120,13 @@ func (r *run) without(ctx context.Context, row snapshot.Snapshot) (inventory.Cha
 	var err error
 	change.Records, err = r.lastOfGroup(ctx, row)
 	return change, err
+}
+
+func endsDrop(r *run) string {
+	if r.has(stepDelete) {
+		return "nothing changes: the inventory never knew it"
+	}
+	return "the snapshot is not in the tree any more, and its children are its parent's"
 }
 
 func droppedOutcome(ctx context.Context, r *run) (inventory.Change, any, error) {

@@ -91,7 +91,7 @@ func (r *run) forward(ctx context.Context) error {
 	if err == nil {
 		return r.stepDone(ctx, at)
 	}
-	r.sentBy = r.e.opts.Clock()
+	r.unanswered(err)
 	rec.Error = err.Error()
 	return r.stepFailed(ctx, err, first)
 }
@@ -217,10 +217,8 @@ func (r *run) backward(ctx context.Context) error {
 	}
 	for r.tries = 1; ; r.tries++ {
 		r.event(inventory.Running, rec.Name, nil)
-		if st.late { // neither the step nor an earlier try to undo it may come after this one
-			if err := r.settle(ctx); err != nil {
-				return err
-			}
+		if err := r.settle(ctx); err != nil { // neither the step nor an earlier try to undo it may come after this one
+			return err
 		}
 		at := r.again(rec)
 		err := r.call(ctx, at, func(ctx context.Context) error { return st.undo(ctx, r, at) })
@@ -231,7 +229,7 @@ func (r *run) backward(ctx context.Context) error {
 		if errors.Is(err, errLost) || ctx.Err() != nil {
 			return errLost
 		}
-		r.sentBy = r.e.opts.Clock()
+		r.unanswered(err)
 		err = fmt.Errorf("undo of %s: %w", rec.Name, err)
 		switch {
 		case !driver.ClassOf(err).Transient():

@@ -210,6 +210,15 @@ func (c *chance) lost() snapshot.Snapshot {
 	return s
 }
 
+// regrown is the repair of a volume that, perhaps, somebody has made larger.
+func (c *chance) regrown() engine.Request {
+	v := c.volume()
+	if vol, err := c.w.inv.Volume(ctx(c.w.t), v); err == nil && vol.Host == "" && vol.Native != "" && c.coin() {
+		_ = c.w.array.Grow(vol.Native, vol.Size+10) // one that was removed cannot
+	}
+	return engine.RepairRequest{Finding: engine.FindingSizeChanged, Volume: v}
+}
+
 func (c *chance) quiesce() *engine.Quiesce {
 	if c.IntN(3) > 0 {
 		return nil
@@ -301,6 +310,9 @@ func (c *chance) requests() map[string]func() engine.Request {
 			return engine.DropRequest{Volume: s.Volume, Snapshot: s.ID}
 		},
 		"repair": func() engine.Request {
+			if c.IntN(3) == 0 {
+				return c.regrown()
+			}
 			s := c.lost()
 			return engine.RepairRequest{
 				Finding: pick(c, []engine.FindingKind{engine.FindingMissing, engine.FindingMissing, engine.FindingReappeared}),

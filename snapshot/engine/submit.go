@@ -275,7 +275,7 @@ func (r *run) intend(ctx context.Context) (inventory.Change, error) {
 
 // begin checks the request against the inventory and the array as they are now and commits the intent.
 func (r *run) begin(ctx context.Context) error {
-	for range 5 { // the inventory may change between the checks and the intent
+	for try := range 5 { // the inventory may change between the checks and the intent
 		change, err := r.intend(ctx)
 		if err != nil {
 			return err
@@ -298,6 +298,7 @@ func (r *run) begin(ctx context.Context) error {
 			r.wrote()
 			r.event(inventory.Running, "", nil)
 			return nil
+		case errors.Is(err, inventory.ErrInvalid) && try == 0: // a volume that it names is gone: the checks say so
 		case !errors.Is(err, inventory.ErrStale):
 			return err
 		case r.enter == entryOwned && !r.owned(ctx):
