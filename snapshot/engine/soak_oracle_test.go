@@ -30,6 +30,7 @@ type oracle struct {
 	natives   map[snapshot.VolumeID]map[place]bool
 	forgotten map[place]bool
 	strays    []engine.ImportRequest
+	groups    []snapshot.GroupID
 	asserted  map[snapshot.VolumeID]bool
 	reverts   map[driver.Token]*rollback
 	made      map[string]string // by the id of what an acknowledged request made, the verb
@@ -37,9 +38,9 @@ type oracle struct {
 	family    map[place]place   // what a volume's first id was
 	first     map[holder]driver.Token
 	chose     map[string]string // the operation that chose a token
-	admitted  map[place]bool  // where the guest was let in
-	removed   map[string]bool // what succeeded operations have removed
-	seen      int64           // the last operation that was looked at
+	admitted  map[place]bool    // where the guest was let in
+	removed   map[string]bool   // what succeeded operations have removed
+	seen      int64             // the last operation that was looked at
 }
 
 // place is a volume's native id at an array.
@@ -237,6 +238,11 @@ func (o *oracle) committed(c inventory.Change) {
 			o.chose[m[1]] = c.Operation.Operation.ID.String()
 		}
 	}
+	for _, id := range c.Drop {
+		if c.Operation == nil || c.Operation.Operation.Kind != "create" {
+			o.removed[id.String()] = true
+		}
+	}
 	for _, row := range c.Put {
 		o.of[row.ID.String()] = row.Volume.String()
 	}
@@ -252,6 +258,7 @@ func (o *oracle) committed(c inventory.Change) {
 		if !v.Delete {
 			continue
 		}
+		o.removed[id.String()] = true
 		o.volumes = slices.DeleteFunc(o.volumes, func(other snapshot.VolumeID) bool { return other == id })
 		if c.Operation != nil && c.Operation.Operation.Kind == "forget" {
 			for p := range o.natives[id] {
@@ -301,7 +308,13 @@ func (o *oracle) isAsserted(id snapshot.VolumeID) bool {
 func (o *oracle) acknowledge(verb, made string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if made != "" {
+	switch {
+	case made == "":
+	case verb == "create group":
+		if id, err := snapshot.ParseID[snapshot.GroupID](made); err == nil {
+			o.groups = append(o.groups, id)
+		}
+	default:
 		o.made[made] = verb
 	}
 }

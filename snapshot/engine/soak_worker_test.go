@@ -205,6 +205,23 @@ func (w *worker) snapshot() (inventory.Volume, snapshot.Snapshot, bool) {
 	return inventory.Volume{}, snapshot.Snapshot{}, false
 }
 
+// group chooses one that was made.
+func (w *worker) group() (snapshot.GroupID, bool) {
+	w.s.oracle.mu.Lock()
+	defer w.s.oracle.mu.Unlock()
+	return oneOf(w.dice, w.s.oracle.groups)
+}
+
+// promise gives the word that no guest writes to the group's volumes any more, where nothing else keeps them away.
+func (w *worker) promise(id snapshot.GroupID) {
+	for s, err := range w.s.inv.Snapshots(context.Background(), inventory.SnapshotQuery{Group: id}) {
+		if err != nil {
+			return
+		}
+		w.s.oracle.assert(s.Volume)
+	}
+}
+
 // stray is a volume that nobody has under management, mostly.
 func (w *worker) stray() (engine.ImportRequest, bool) {
 	if len(w.s.oracle.managed()) < soakVolumes && !w.dice.once(4) {
