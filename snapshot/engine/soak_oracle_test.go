@@ -227,7 +227,7 @@ func (o *oracle) isFirst(site string, s snapshot.Snapshot, value uint64) bool {
 	return o.first[holder{o.origin(place{site, driver.VolumeID(s.NativeVolume)}), value}] == driver.Token(s.Token)
 }
 
-var tokens = regexp.MustCompile(`token":"([a-z0-9]+)"`) //nolint:gochecknoglobals // a constant
+var tokens = regexp.MustCompile(`token":"([a-z0-9]+)"`)
 
 // committed is told of every change that the inventory has taken.
 func (o *oracle) committed(c inventory.Change) {

@@ -134,12 +134,15 @@ func groupVerbs() []verb {
 			refusals: []driver.Class{driver.ErrNotFound, driver.ErrExhausted, driver.ErrUnsupported, driver.ErrBusy},
 			request: func(w *worker, c engine.Common) engine.Request {
 				req := engine.CreateGroupRequest{Common: c, Name: "group"}
-				for range 2 + w.dice.IntN(3) {
-					if vol, ok := w.volume(); ok && !slices.Contains(req.Volumes, vol.ID) {
-						req.Volumes = append(req.Volumes, vol.ID)
+				one := ""
+				for range 40 { // mostly of one array, since few can be taken at once with another's
+					vol, ok := w.volume()
+					if ok && (one == "" || vol.Backend == one || w.dice.once(60)) && !slices.Contains(req.Volumes, vol.ID) {
+						one, req.Volumes = vol.Backend, append(req.Volumes, vol.ID)
 						w.write(vol)
 					}
 				}
+				req.Volumes = req.Volumes[:min(len(req.Volumes), 2+w.dice.IntN(3))]
 				if w.dice.once(2) {
 					req.Quiesce = &engine.Quiesce{Max: 20 * time.Second}
 				}
