@@ -63,6 +63,12 @@ func (p *points) hook(ctx context.Context, call *driver.Call, next func(context.
 		return next(ctx)
 	}
 	p.pass("before " + call.Method)
+	if err := ctx.Err(); err != nil { // as every driver looks, directly before it sends
+		return &driver.Error{Class: driver.ErrUnavailable, Op: call.Method, Err: err}
+	}
+	if p.StopAt > 0 { // to die here is to die before
+		p.pass("sending " + call.Method)
+	}
 	if err := p.note(call); err != nil {
 		return err
 	}

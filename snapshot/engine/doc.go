@@ -34,6 +34,8 @@
 //	delete-group   intent, DELETEGROUP or DELETESNAPSHOTS, outcome                             back to ready, if refused
 //	import         intent, records of the snapshots that are there, OUTCOME                    drop the records
 //	forget         OUTCOME                                                                     –
+//	adopt, repair  OUTCOME, after a fresh look at the array                                    –
+//	drop           OUTCOME; of an orphan: intent, DELETESNAPSHOT, outcome                      –
 //	delete-volume  intent, Detach, Revoke, [CondemnSnapshots, DELETESNAPSHOTS], DELETEVOLUME,  Grant, Attach
 //	               outcome
 //
@@ -69,9 +71,17 @@
 // Two processes never work on one volume at once: the inventory's compare-and-swap is the lock, and a lease says for how
 // long. The lease is looked at directly before each call, by the monotonic and by the wall clock, whichever leaves less; a call
 // is cut off shortly before the lease ends if it cannot be renewed; and whoever takes over a step in flight reckons with its
-// effect until [driver.Facts].Settle after the take-over. One window remains: a process that is stopped (a debugger, a
-// paused virtual machine) between the check of its lease and the sending of a call, and woken after another has taken over,
-// sends that one call. It commits nothing, and sends nothing else.
+// effect until [driver.Facts].Settle after the take-over. The context of a call looks at the lease, too, whenever a driver
+// asks it. One window remains: a process that is stopped (a debugger, a paused virtual machine) after the driver's own last
+// look at its context, and woken after another has taken over, sends that one call. It commits nothing, and sends nothing
+// else.
+//
+// # Audit
+//
+// [Engine.Audit] compares the inventory with the arrays both ways: orphans (at the array, ours, without a record), missing ones
+// (the reverse), foreign ones (never touched), and what has another size, name or id than the inventory says. It changes nothing
+// unless asked to; then each change is an operation of its own: [Engine.Adopt], [Engine.Repair], [Engine.Drop] or [Engine.Import].
+// A restored old backup of the inventory is brought up to date in this way.
 //
 // # Errors
 //

@@ -54,8 +54,9 @@ func dropKind() *kind {
 		name: kindDrop, format: 1, decode: decodeAs[DropRequest],
 		locate:  locateVolume(func(r DropRequest) snapshot.VolumeID { return r.Volume }),
 		prepare: prepareDrop, outcome: droppedOutcome, failed: dropFailed,
-		steps:  map[string]step{stepDelete: {do: doDelete, find: findDeleted, repeat: true}},
+		steps:  map[string]step{stepDelete: {do: doDelete, find: findDeleted, repeat: true, late: true, tell: tellDelete}},
 		pivots: []string{stepDelete},
+		ends:   endsDrop, after: afterIntent,
 	}
 }
 
@@ -73,6 +74,7 @@ func prepareDrop(ctx context.Context, r *run) (inventory.Change, error) {
 	}
 	r.p.Ref, r.p.Token = found.Ref, found.Ref.Token
 	r.plan(stepDelete)
+	r.fore.loseForeign(*found, "no record has it")
 	return inventory.Change{Volumes: r.volumeChange(r.pend(r.vol))}, nil
 }
 
@@ -91,6 +93,9 @@ func (r *run) prepareDropRecord(ctx context.Context, id snapshot.ID) (inventory.
 		return none, driver.Errorf(driver.ErrConflict, "the array has snapshot %s: delete it, and the record goes with it", id)
 	}
 	r.p.Snapshot = id
+	if r.fore != nil {
+		r.fore.loseRecord(row, "the array does not have the snapshot")
+	}
 	return r.without(ctx, row)
 }
 
@@ -117,6 +122,13 @@ func (r *run) without(ctx context.Context, row snapshot.Snapshot) (inventory.Cha
 	var err error
 	change.Records, err = r.lastOfGroup(ctx, row)
 	return change, err
+}
+
+func endsDrop(r *run) string {
+	if r.has(stepDelete) {
+		return "nothing changes: the inventory never knew it"
+	}
+	return "the snapshot is not in the tree any more, and its children are its parent's"
 }
 
 func droppedOutcome(ctx context.Context, r *run) (inventory.Change, any, error) {

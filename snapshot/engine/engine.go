@@ -155,7 +155,7 @@ func setDefault[N int | time.Duration](field *N, value N) {
 // Start takes up what this process or a dead one has left, and goes on with it in the background; it returns without
 // waiting for any array. From then on operations that wait are retried, and other processes' abandoned ones are found.
 // Call it once, after the backends and hosts were added; [Engine.Idle] waits until all that can be done is done.
-// Errors: the inventory's.
+// Errors: the inventory's; ErrInvalid for a second call, or a meter provider that refuses.
 func (e *Engine) Start(ctx context.Context) error {
 	e.mu.Lock()
 	if e.closing || e.started {
@@ -164,11 +164,12 @@ func (e *Engine) Start(ctx context.Context) error {
 	}
 	e.started = true
 	e.mu.Unlock()
-	if err := e.recoverOnce(ctx, true); err != nil {
-		return classified(err)
-	}
-	if err := e.tel.watch(e); err != nil {
+	if err := e.tel.watch(e); err != nil { // before anything runs
 		return err
+	}
+	if err := e.recoverOnce(ctx, true); err != nil {
+		e.tel.unwatch()
+		return classified(err)
 	}
 	e.wg.Go(e.recoverLoop)
 	e.wg.Go(e.heartbeatLoop)

@@ -276,12 +276,45 @@ func (c *chance) requests() map[string]func() engine.Request {
 		},
 		"import": c.importRequest,
 		"forget": func() engine.Request { return engine.ForgetRequest{Volume: c.volume()} },
+		"adopt": func() engine.Request {
+			v, lost := c.lost()
+			return engine.AdoptRequest{Volume: v, Snapshot: lost}
+		},
+		"drop": func() engine.Request {
+			v, lost := c.lost()
+			return engine.DropRequest{Volume: v, Orphan: lost}
+		},
+		"repair": func() engine.Request {
+			v := c.volume()
+			if vol, err := c.w.inv.Volume(ctx(c.w.t), v); err == nil && vol.Host == "" && vol.Native != "" && c.coin() {
+				_ = c.w.array.Grow(vol.Native, vol.Size+10) // one that was removed cannot
+			}
+			return engine.RepairRequest{Finding: engine.FindingSizeChanged, Volume: v}
+		},
 		"delete-volume": func() engine.Request {
 			return engine.DeleteVolumeRequest{Volume: c.volume(), Snapshots: pick(c, []engine.SnapshotsPolicy{
 				engine.SnapshotsRefuse, engine.SnapshotsKeep, engine.SnapshotsDelete, engine.SnapshotsDelete,
 			})}
 		},
 	}
+}
+
+// lost is a snapshot with a token of ours and without a record, if the array has room for one.
+func (c *chance) lost() (snapshot.VolumeID, driver.SnapshotRef) {
+	id := c.volume()
+	ref := driver.SnapshotRef{Volume: "none", Token: c.w.token()}
+	vol, err := c.w.inv.Volume(ctx(c.w.t), id)
+	if err != nil || vol.Native == "" || c.IntN(10) == 0 {
+		return id, ref
+	}
+	ref.Volume = vol.Native
+	s, err := c.w.array.Driver().CreateSnapshot(ctx(c.w.t), driver.CreateSnapshotRequest{
+		Volume: ref.Volume, Token: ref.Token, Name: c.name("lost"),
+	})
+	if err == nil {
+		ref = s.Ref
+	}
+	return id, ref
 }
 
 func (c *chance) importRequest() engine.Request {

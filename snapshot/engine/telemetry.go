@@ -16,10 +16,11 @@ package engine
 //	                                                                      step, undoing, resume, attempt, error.type,
 //	                                                                      effect, request_id, vendor_code
 //
-// A call's span is below its step's, and that below the operation's; calls before the intent and reads are directly below the
-// operation's. The context that a driver gets carries the call's span, so the spans of its transport nest in it. An
-// operation outlives the request that asked for it, so its span begins a trace of its own: it is linked to the caller's span,
-// and that to it. Its trace is kept in the journal; when a process takes the operation up, its new span is linked to the first.
+// A call's span is below its step's, and that below the operation's. Calls before the intent are directly below the operation's,
+// those of a plan or an audit below the caller's. The context that a driver gets carries the call's span, so the spans of its
+// transport nest in it. An operation outlives the request that asked for it, so its span begins a trace of its own: it is
+// linked to the caller's span, and that to it. Its trace is kept in the journal; when a process takes the operation up, its new
+// span is linked to the first.
 //
 // A failure has the status Error with the class of the error as its description. Never the error's text: that may name what
 // belongs to users. Names and labels of theirs are in no attribute, nor is any secret.

@@ -51,8 +51,14 @@ func (r *run) takenUp(ctx context.Context, was inventory.OperationState) {
 	r.traced(ctx, attribute.String(AttrTakeOver, reason))
 }
 
-// spanned returns ctx with the operation's span: what runs in the background has lost the context that it was begun in.
-func (r *run) spanned(ctx context.Context) context.Context { return trace.ContextWithSpan(ctx, r.span) }
+// spanned returns ctx with the operation's span: what runs in the background has lost the context that it was begun in. A plan
+// and an audit have none.
+func (r *run) spanned(ctx context.Context) context.Context {
+	if r.span == nil {
+		return ctx
+	}
+	return trace.ContextWithSpan(ctx, r.span)
+}
 
 func (r *run) identity() []attribute.KeyValue {
 	return []attribute.KeyValue{attribute.String(AttrOperation, r.id.String()), attribute.String(AttrKind, r.kind.name)}
@@ -134,6 +140,9 @@ func (r *run) callSpan(ctx context.Context, method string) (context.Context, fun
 		at = attribute.String(AttrHost, name)
 	} else if r.h != nil && ofHost(method) {
 		at = attribute.String(AttrHost, r.h.name)
+	}
+	if r.span == nil { // of a plan or an audit: there is no operation
+		return r.e.tel.call(ctx, at, method)
 	}
 	return r.e.tel.call(ctx, at, method, append(r.identity(), r.stepAttrs...)...)
 }

@@ -304,6 +304,24 @@ func TestDriversSpansNest(t *testing.T) {
 	}
 }
 
+// TestCallsOfAPlan: they are the caller's, and speak of no operation, since there is none.
+func TestCallsOfAPlan(t *testing.T) {
+	w, seen, read := observed(t, settings{host: true})
+	one := w.create("one")
+	seen.clear()
+	c, caller := asked(t, seen)
+	_, err := w.eng.Plan(c, engine.RevertRequest{Volume: w.volume.ID, Snapshot: one.ID})
+	require.NoError(t, err)
+	require.Empty(t, seen.named("operation revert"))
+	for _, call := range seen.named("call Attachments") {
+		call.below(t, caller)
+		call.has(t, engine.AttrOperation, "")
+		call.has(t, engine.AttrHost, "pool")
+	}
+	require.NotEmpty(t, seen.named("call Attachments"))
+	require.Zero(t, read.count("storagesnap.operation.outcomes{operation.kind=revert,operation.state=refused}"))
+}
+
 // TestHostsCallsAreKnown: a call that package driver adds to hosts is said to be a host's. (Those of a freeze name theirs.)
 func TestHostsCallsAreKnown(t *testing.T) {
 	for _, of := range []reflect.Type{reflect.TypeFor[driver.Host](), reflect.TypeFor[driver.Impact]()} {
