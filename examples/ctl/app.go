@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/user"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,6 +20,8 @@ type streams struct {
 	now      func() time.Time
 	// registry has the drivers.
 	registry *driver.Registry
+	// busy is true while something is changed: then an interruption is more than the end of a reader.
+	busy *atomic.Bool
 	// inTerminal and errTerminal: somebody sits there.
 	inTerminal, errTerminal bool
 }
@@ -109,7 +112,10 @@ func (a *app) group(use, short, long string, below ...*cobra.Command) *cobra.Com
 
 // command makes a command that does something; args name its arguments.
 func (a *app) command(use, short, long, example string, run func(c *cobra.Command, args []string) error) *cobra.Command {
-	c := &cobra.Command{Use: use, Short: short, Long: long, Example: example, DisableFlagsInUseLine: true, Args: a.arguments}
+	c := &cobra.Command{Use: use, Short: short, Example: example, DisableFlagsInUseLine: true, Args: a.arguments}
+	if long != "" {
+		c.Long = short + ".\n\n" + long
+	}
 	c.ValidArgsFunction = cobra.NoFileCompletions
 	c.RunE = func(c *cobra.Command, args []string) error {
 		a.begun = true

@@ -43,7 +43,7 @@ func (a *app) changing(
 			if err != nil {
 				return err
 			}
-			if err := a.agreed(ch.loses, flags.yes); err != nil {
+			if err := a.agreed(c.Context(), ch.loses, flags.yes); err != nil {
 				return err
 			}
 			return s.working(c.Context(), ch.do)
@@ -69,7 +69,7 @@ func (a *app) common(flags changeFlags) (engine.Common, error) {
 }
 
 // agreed asks whoever sits there, unless --yes was given.
-func (a *app) agreed(loses string, yes bool) error {
+func (a *app) agreed(ctx context.Context, loses string, yes bool) error {
 	if loses == "" || yes {
 		return nil
 	}
@@ -78,21 +78,33 @@ func (a *app) agreed(loses string, yes bool) error {
 		return &refusal{text: loses + "; nobody could be asked, so nothing was done", next: next}
 	}
 	_, _ = fmt.Fprintf(a.err, "%s. Do it? [y/N] ", strings.ToUpper(loses[:1])+loses[1:])
-	answer, err := bufio.NewReader(a.in).ReadString('\n')
-	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
-		if err != nil {
-			_, _ = fmt.Fprintln(a.err)
+	answers := make(chan string, 1)
+	go func() { // whoever interrupts the program does not answer
+		answer, _ := bufio.NewReader(a.in).ReadString('\n')
+		answers <- answer
+	}()
+	select {
+	case answer := <-answers:
+		if answer = strings.ToLower(strings.TrimSpace(answer)); answer == "y" || answer == "yes" {
+			return nil
 		}
-		return &refusal{text: "not agreed to, so nothing was done", next: next}
+	case <-ctx.Done():
+		_, _ = fmt.Fprintln(a.err)
 	}
-	return nil
+	return &refusal{text: "not agreed to, so nothing was done", next: next}
 }
+
+// interruptedText is said when a change is interrupted.
+const interruptedText = "ctl: interrupted; what can be undone is undone first (once more: end now, and leave it to recovery)"
 
 // working starts the engine around f: only a started one may change something.
 func (s *session) working(ctx context.Context, f func(ctx context.Context) error) error {
 	if err := s.eng.Start(ctx); err != nil {
 		return err
 	}
+	s.app.busy.Store(true)
+	defer s.app.busy.Store(false)
+	defer context.AfterFunc(ctx, func() { _, _ = fmt.Fprintln(s.app.err, interruptedText) })()
 	err := f(ctx)
 	return errors.Join(err, s.drain(ctx))
 }

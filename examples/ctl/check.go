@@ -2,8 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/storagesnap/storagesnap/driver"
@@ -34,7 +39,7 @@ func (a *app) checkCommand() *cobra.Command {
 		func(c *cobra.Command, _ []string) error {
 			var all findings
 			err := a.with(c.Context(), func(s *session) error {
-				all.add("config", "read", driver.StatusOK, fmt.Sprintf("%d backends, %d hosts", len(s.Backends), len(s.Hosts)), "")
+				s.checkConfig(&all)
 				s.checkInventory(c.Context(), &all)
 				for _, b := range s.Backends {
 					s.checkBackend(c.Context(), b, &all)
@@ -67,6 +72,31 @@ func (a *app) backendCheck() *cobra.Command {
 			}
 			return a.printFindings(all)
 		})
+}
+
+// checkConfig: that it could be opened says that it is right.
+func (s *session) checkConfig(all *findings) {
+	all.add("config", "read", driver.StatusOK, fmt.Sprintf("%d backends, %d hosts", len(s.Backends), len(s.Hosts)), "")
+	path, err := s.app.configPath()
+	if err != nil {
+		return
+	}
+	shown, redactErr := s.app.redacted(s.settings)
+	info, err := os.Stat(path)
+	if err := errors.Join(err, redactErr); err != nil {
+		all.add("config", "permissions", driver.StatusSkip, err.Error(), "")
+		return
+	}
+	secret := slices.ContainsFunc(slices.Concat(shown.Backends, shown.Hosts), func(i instance) bool {
+		return strings.Contains(string(i.Config), driver.Literal("").String())
+	})
+	mode := info.Mode().Perm()
+	if secret && mode&0o077 != 0 && runtime.GOOS != "windows" {
+		all.add("config", "permissions", driver.StatusWarn, fmt.Sprintf("it has secrets in it, and mode %s", mode),
+			"chmod 600 "+path+", or use {file: PATH} or {env: NAME}")
+		return
+	}
+	all.add("config", "permissions", driver.StatusOK, fmt.Sprintf("mode %s", mode), "")
 }
 
 // checkInventory: that it could be opened says that its schema is right.

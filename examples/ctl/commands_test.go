@@ -1,9 +1,14 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"io"
+	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/storagesnap/storagesnap/driver"
@@ -164,6 +169,37 @@ func TestAsked(t *testing.T) {
 	require.Equal(t, exitRefused, w.run("snapshot", "show", "first").code)
 }
 
+// TestAskedAndInterrupted: whoever interrupts the question has not agreed.
+func TestAskedAndInterrupted(t *testing.T) {
+	w := imported(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	question := &waiter{text: "[y/N] ", then: cancel}
+	nobody, typed := io.Pipe()
+	defer func() { _ = typed.Close() }()
+	code := execute(ctx, streams{
+		in: nobody, out: io.Discard, err: question, inTerminal: true, registry: w.registry, busy: new(atomic.Bool),
+		getenv: func(string) string { return w.config }, now: time.Now,
+	}, []string{"snapshot", "delete", "first"})
+	require.Equal(t, exitRefused, code)
+	require.Equal(t, "This deletes snapshot web01@first. Do it? [y/N] \nctl: not agreed to, so nothing was done\n"+
+		"  next: give --yes to do it\n", question.seen.String())
+	require.Len(t, decoded[[]snapshot.Snapshot](w, "snapshot", "list"), 2)
+}
+
+// waiter calls then when it is told a text.
+type waiter struct {
+	seen strings.Builder
+	text string
+	then func()
+}
+
+func (w *waiter) Write(p []byte) (int, error) {
+	if n, _ := w.seen.Write(p); n > 0 && strings.HasSuffix(w.seen.String(), w.text) {
+		w.then()
+	}
+	return len(p), nil
+}
+
 // TestOperationID: the same command again is done once; with other arguments it is refused.
 func TestOperationID(t *testing.T) {
 	w := imported(t)
@@ -203,6 +239,9 @@ func TestWaiting(t *testing.T) {
 	w.faults.Clear()
 	require.Contains(t, w.ok("op", "retry", f.Operation.Short()), "state:     succeeded\n")
 	require.Equal(t, "There are no such operations.\n", w.ok("op", "list", "--open"))
+	r = w.run("op", "cancel", f.Operation.Short())
+	require.Equal(t, exitRefused, r.code)
+	require.Contains(t, r.err, " is succeeded; only one that waits can be retried or cancelled\n")
 }
 
 // TestFailed: what was undone is a failure that left nothing.
@@ -227,6 +266,9 @@ func TestCheckFails(t *testing.T) {
 	require.Regexp(t, `(?m)^ok +backend images +folder`, r.out)
 	require.Regexp(t, `^ctl: 1 of [0-9]+ checks failed\n$`, r.err)
 	require.Regexp(t, `(?m)^array +memory +down`, w.ok("backend", "list"))
+	require.Contains(t, r.out, "ok    config          permissions  mode -rw-------\n")
+	require.NoError(t, os.Chmod(w.config, 0o640))
+	require.Contains(t, w.run("check").out, "warn  config          permissions  it has secrets in it, and mode -rw-r-----\n")
 	require.Equal(t, exitOK, w.run("backend", "check", "images").code)
 	require.Equal(t, exitFailed, w.run("backend", "check", "array").code)
 }

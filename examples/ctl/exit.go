@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -59,6 +60,9 @@ func failureOf(err error) failure {
 	}
 	if e, ok := errors.AsType[*engine.Error](err); ok {
 		return engineFailure(e)
+	}
+	if errors.Is(err, context.Canceled) {
+		return failure{Error: "interrupted", Exit: exitFailed}
 	}
 	f := failure{Error: plain(err), Exit: exitFailed, Blockers: driver.BlockersOf(err)}
 	if e, ok := errors.AsType[*driver.Error](err); ok {

@@ -7,7 +7,6 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
-	"github.com/storagesnap/storagesnap/driver"
 	"github.com/storagesnap/storagesnap/inventory"
 	"github.com/storagesnap/storagesnap/snapshot/engine"
 )
@@ -59,7 +58,7 @@ func (s *session) explain(ctx context.Context, ref string) error {
 // absent: the reference names nothing, rather than several things or nothing that can be told.
 func absent(err error) bool {
 	e, ok := errors.AsType[*refusal](err)
-	return ok && len(e.candidates) == 0 || errors.Is(err, inventory.ErrNotFound) || driver.ClassOf(err) == driver.ErrNotFound
+	return ok && len(e.candidates) == 0
 }
 
 func (s *session) explained(x engine.Explanation, err error) error {

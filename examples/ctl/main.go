@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -17,26 +18,26 @@ func main() {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	var busy atomic.Bool
 	go func() {
 		<-signals
-		fmt.Fprintln(os.Stderr, interruptedText)
 		cancel()
 		<-signals
-		fmt.Fprintln(os.Stderr, endedText)
-		os.Exit(exitWaiting)
+		if busy.Load() {
+			fmt.Fprintln(os.Stderr, endedText)
+			os.Exit(exitWaiting)
+		}
+		os.Exit(exitFailed)
 	}()
 	code := execute(ctx, streams{
-		in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv, now: time.Now, registry: &driver.Default,
+		in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv, now: time.Now, registry: &driver.Default, busy: &busy,
 		inTerminal: terminal(os.Stdin), errTerminal: terminal(os.Stderr),
 	}, os.Args[1:])
 	cancel()
 	os.Exit(code)
 }
 
-// What is said when a signal comes, and when a second one does.
-const (
-	interruptedText = "ctl: interrupted; what can be undone is undone first (once more: end now, and leave it to recovery)"
-	endedText       = "ctl: ended at once; what was under way is taken up from its journal: see ctl op list --open"
-)
+// endedText is said when a second signal ends a change.
+const endedText = "ctl: ended at once; what was under way is taken up from its journal: see ctl op list --open"
 
 func terminal(f *os.File) bool { return isatty.IsTerminal(f.Fd()) || isatty.IsCygwinTerminal(f.Fd()) }

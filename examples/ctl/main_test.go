@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -90,7 +91,7 @@ func (w *world) runIn(ctx context.Context, args ...string) result {
 	var out, errs bytes.Buffer
 	w.now = w.now.Add(time.Minute)
 	code := execute(ctx, streams{
-		in: strings.NewReader(w.input), out: &out, err: &errs, inTerminal: w.terminal, registry: w.registry,
+		in: strings.NewReader(w.input), out: &out, err: &errs, inTerminal: w.terminal, registry: w.registry, busy: new(atomic.Bool),
 		getenv: func(name string) string { return map[string]string{configVariable: w.config}[name] },
 		now:    func() time.Time { return w.now },
 	}, append([]string{"--actor", "ada@desk"}, args...))

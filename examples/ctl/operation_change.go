@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
+	"github.com/storagesnap/storagesnap/driver"
 	"github.com/storagesnap/storagesnap/inventory"
 	"github.com/storagesnap/storagesnap/snapshot/engine"
 )
@@ -21,18 +23,52 @@ func (a *app) operationWait() *cobra.Command {
 func (s *session) waitFor(ctx context.Context, id inventory.OperationID) error {
 	op, err := s.eng.Wait(ctx, id)
 	if err != nil {
-		return err
+		return stillOpen(ctx, id, err)
 	}
 	return s.app.print(op, func(w io.Writer) error { return s.operationDetails(ctx, op).write(w) })
+}
+
+// waitingOperation finds an operation that nobody works on, and refuses others.
+func (s *session) waitingOperation(ctx context.Context, ref string) (inventory.Operation, error) {
+	op, err := s.operation(ctx, ref)
+	if err == nil && op.State != inventory.Waiting && op.State != inventory.Queued {
+		err = &refusal{
+			text: fmt.Sprintf("operation %s is %s; only one that waits can be retried or cancelled", op.ID, op.State),
+			next: "ctl op explain " + op.ID.String(),
+		}
+	}
+	return op, err
+}
+
+// unlessOver forgets the error if the operation waits no more: a started engine, here or elsewhere, has gone on with it.
+func (s *session) unlessOver(ctx context.Context, id inventory.OperationID, err error) error {
+	if err == nil {
+		return nil
+	}
+	if op, readErr := s.inv.Operation(ctx, id); readErr != nil || op.State == inventory.Waiting {
+		return err
+	}
+	return nil
+}
+
+// stillOpen is the error of a waiting that was interrupted.
+func stillOpen(ctx context.Context, id inventory.OperationID, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	return &engine.Error{
+		Operation: id, Kind: "the operation", State: inventory.Running,
+		Err: driver.Errorf(driver.ErrIndeterminate, "nobody waits for it here any more: %w", context.Cause(ctx)),
+	}
 }
 
 func (a *app) operationRetry() *cobra.Command {
 	return a.changing("retry OPERATION", "Go on now with an operation that waits",
 		"Remove what stands in its way first: ctl op explain says what that is.", "  ctl op retry 8c1f2a3b",
 		func(ctx context.Context, s *session, _ engine.Common, args []string) (change, error) {
-			op, err := s.operation(ctx, args[0])
+			op, err := s.waitingOperation(ctx, args[0])
 			return change{do: func(ctx context.Context) error {
-				if err := s.eng.Retry(ctx, op.ID); err != nil {
+				if err := s.unlessOver(ctx, op.ID, s.eng.Retry(ctx, op.ID)); err != nil {
 					return err
 				}
 				return s.waitFor(ctx, op.ID)
@@ -44,7 +80,7 @@ func (a *app) operationCancel() *cobra.Command {
 	return a.changing("cancel OPERATION", "Undo an operation that waits, or was queued",
 		"It goes back if its journal allows that, and leaves nothing behind; what is past its pivot can only be completed.",
 		"  ctl op cancel 8c1f2a3b", func(ctx context.Context, s *session, _ engine.Common, args []string) (change, error) {
-			op, err := s.operation(ctx, args[0])
+			op, err := s.waitingOperation(ctx, args[0])
 			return change{do: func(ctx context.Context) error {
 				if err := s.eng.Cancel(ctx, op.ID); err != nil {
 					return err
@@ -58,7 +94,7 @@ func (a *app) operationCancel() *cobra.Command {
 func (s *session) cancelled(ctx context.Context, id inventory.OperationID) error {
 	op, err := s.eng.Wait(ctx, id)
 	if err != nil && op.State != inventory.Failed {
-		return err
+		return stillOpen(ctx, id, err)
 	}
 	return s.app.print(op, func(w io.Writer) error { return s.operationDetails(ctx, op).write(w) })
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,7 +19,8 @@ const candidatesMost = 10
 // volume finds a volume by its id, by what a list shows of that, or by a name: its own, the embedder's, backend/native.
 func (s *session) volume(ctx context.Context, ref string) (inventory.Volume, error) {
 	if id, err := snapshot.ParseID[snapshot.VolumeID](ref); err == nil {
-		return s.eng.Volume(ctx, id)
+		v, err := s.inv.Volume(ctx, id)
+		return known("volume", ref, "ctl volume list", v, err)
 	}
 	var found []inventory.Volume
 	for v, err := range s.inv.Volumes(ctx, inventory.VolumeQuery{}) {
@@ -37,7 +39,8 @@ func (s *session) volume(ctx context.Context, ref string) (inventory.Volume, err
 // snapshot finds a snapshot by its id, by what a list shows of that, by its name, or as VOLUME@NAME.
 func (s *session) snapshot(ctx context.Context, ref string) (snapshot.Snapshot, error) {
 	if id, err := snapshot.ParseID[snapshot.ID](ref); err == nil {
-		return s.eng.Snapshot(ctx, id)
+		one, err := s.inv.Snapshot(ctx, id)
+		return known("snapshot", ref, "ctl snapshot list", one, err)
 	}
 	found, err := s.snapshotsNamed(ctx, ref)
 	if err != nil {
@@ -87,7 +90,8 @@ func (s *session) snapshots(
 // operation finds an operation by its id, or by what a list shows of that.
 func (s *session) operation(ctx context.Context, ref string) (inventory.Operation, error) {
 	if id, err := snapshot.ParseID[inventory.OperationID](ref); err == nil {
-		return s.inv.Operation(ctx, id)
+		op, err := s.inv.Operation(ctx, id)
+		return known("operation", ref, "ctl op list", op, err)
 	}
 	var found []inventory.Operation
 	for op, err := range s.inv.Operations(ctx, inventory.OperationQuery{}) {
@@ -107,12 +111,20 @@ func shortID(text string) bool {
 	return len(text) == 8 && strings.Trim(text, "0123456789abcdef") == ""
 }
 
+// known says of an id or name that is not there where those are that are.
+func known[T any](kind, ref, where string, found T, err error) (T, error) {
+	if errors.Is(err, inventory.ErrNotFound) {
+		err = &refusal{text: fmt.Sprintf("there is no %s %q in the inventory", kind, ref), next: where + " lists those that are"}
+	}
+	return found, err
+}
+
 // only returns the one that was found, or says that there is none, or which they are.
 func only[T any](kind, ref, where string, found []T, describe func(T) driver.Blocker) (T, error) {
 	var none T
 	switch len(found) {
 	case 0:
-		return none, &refusal{text: fmt.Sprintf("there is no %s %q in the inventory", kind, ref), next: where + " lists those that are"}
+		return known(kind, ref, where, none, inventory.ErrNotFound)
 	case 1:
 		return found[0], nil
 	}
