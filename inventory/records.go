@@ -52,6 +52,8 @@ type Volume struct {
 	// Origin is the snapshot that the volume was cloned from; OriginVolume that snapshot's volume.
 	Origin       snapshot.ID       `json:"origin,omitzero"`
 	OriginVolume snapshot.VolumeID `json:"origin_volume,omitzero"`
+	// Independent: a clone that was split from its origin, which it needs no more.
+	Independent bool `json:"independent,omitempty"`
 	// Token is that of the clone that made it.
 	Token driver.Token `json:"token,omitempty"`
 	// Pending is the operation that is open on the volume: at most one.
@@ -134,8 +136,10 @@ type Operation struct {
 type Step struct {
 	_ [0]func()
 
-	Name  string    `json:"name"`
-	State StepState `json:"state"`
+	Name string `json:"name"`
+	// Volume is the one that the step is about, where the operation has several.
+	Volume snapshot.VolumeID `json:"volume,omitzero"`
+	State  StepState         `json:"state"`
 	// SentAt is when its call was about to be sent for the first time.
 	SentAt   time.Time `json:"sent_at,omitzero"`
 	Attempts int       `json:"attempts,omitempty"`

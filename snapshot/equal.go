@@ -26,6 +26,7 @@ type plain struct {
 	state                                    State
 	lineage                                  Lineage
 	consistency                              Consistency
+	quiesce                                  Quiesce
 	size, version                            int64
 	frozen                                   time.Duration
 	group                                    GroupID
@@ -35,7 +36,7 @@ func (s *Snapshot) plain() plain {
 	return plain{
 		id: s.ID, parent: s.Parent, volume: s.Volume,
 		name: s.Name, owner: s.Owner, token: s.Token, native: s.Native, nativeVolume: s.NativeVolume,
-		state: s.State, lineage: s.Lineage, consistency: s.Consistency,
+		state: s.State, lineage: s.Lineage, consistency: s.Consistency, quiesce: s.Quiesce,
 		size: s.Size, version: s.Version, frozen: s.Frozen, group: s.Group,
 	}
 }

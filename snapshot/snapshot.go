@@ -31,9 +31,10 @@ type Snapshot struct {
 	Size        int64       `json:"size"`
 	Lineage     Lineage     `json:"lineage"`
 	Consistency Consistency `json:"consistency"`
-	// Frozen is how long writes were held for it.
-	Frozen time.Duration `json:"frozen,omitempty"`
-	Group  GroupID       `json:"group,omitzero"`
+	// Quiesce says what became of the wish to hold writes for it, and Frozen how long they were held.
+	Quiesce Quiesce       `json:"quiesce,omitempty"`
+	Frozen  time.Duration `json:"frozen,omitempty"`
+	Group   GroupID       `json:"group,omitzero"`
 	// ExpiresAt is when it may be deleted without asking; zero for never.
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 	Holds     []Hold    `json:"holds,omitempty"`
@@ -99,6 +100,24 @@ const (
 // Valid reports whether c is one of the three levels.
 func (c Consistency) Valid() bool {
 	return c == CrashConsistent || c == GroupConsistent || c == ApplicationConsistent
+}
+
+// Quiesce says what became of the wish to hold a guest's writes while a snapshot was taken.
+type Quiesce string
+
+// The outcomes of a quiesce.
+const (
+	// QuiesceSkipped: nobody asked for it.
+	QuiesceSkipped Quiesce = ""
+	// QuiesceFrozen: writes were held at the instant of the snapshot.
+	QuiesceFrozen Quiesce = "frozen"
+	// QuiesceFellBack: it was asked for, but could not be had, or nobody can tell whether the snapshot was taken within it.
+	QuiesceFellBack Quiesce = "fell-back"
+)
+
+// Valid reports whether q is one of the three outcomes.
+func (q Quiesce) Valid() bool {
+	return q == QuiesceSkipped || q == QuiesceFrozen || q == QuiesceFellBack
 }
 
 // Hold forbids the deletion of a snapshot: a person's decision, with a reason.

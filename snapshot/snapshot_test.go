@@ -18,7 +18,7 @@ func full() snapshot.Snapshot {
 	return snapshot.Snapshot{
 		ID: id("a"), Volume: volume, Parent: id("p"), Name: "name", Labels: map[string]string{"k": "v"}, Owner: "owner",
 		State: snapshot.Ready, Token: "token", Native: "12", NativeVolume: "34", CreatedAt: at, TakenAt: at.Add(time.Second),
-		Size: 1 << 40, Lineage: snapshot.Assumed, Consistency: snapshot.GroupConsistent, Frozen: time.Millisecond,
+		Size: 1 << 40, Lineage: snapshot.Assumed, Consistency: snapshot.GroupConsistent, Quiesce: snapshot.QuiesceFrozen, Frozen: time.Millisecond,
 		Group: snapshot.GroupID(id("g")), ExpiresAt: at.Add(time.Hour),
 		Holds:   []snapshot.Hold{{Name: "legal", By: "ann", Reason: "case 17", Since: at, Until: at.Add(time.Minute)}},
 		Pins:    []snapshot.Pin{{Operation: "op", Reason: "clone", Since: at}},

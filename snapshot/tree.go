@@ -95,6 +95,8 @@ func (t *Tree) check(s *Snapshot) error {
 		return t.invalid(s, "unknown lineage %.60q", s.Lineage)
 	case s.Consistency != "" && !s.Consistency.Valid():
 		return t.invalid(s, "unknown consistency %.60q", s.Consistency)
+	case !s.Quiesce.Valid():
+		return t.invalid(s, "unknown outcome of a quiesce %.60q", s.Quiesce)
 	case s.Size < 0:
 		return t.invalid(s, "its size is %d", s.Size)
 	}

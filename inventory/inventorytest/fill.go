@@ -41,6 +41,8 @@ func (f *filler) choice(t reflect.Type) any {
 		return []snapshot.Lineage{snapshot.Recorded, snapshot.Assumed}[f.n/1000%2]
 	case reflect.TypeFor[snapshot.Consistency]():
 		return []snapshot.Consistency{snapshot.GroupConsistent, snapshot.ApplicationConsistent}[f.n/1000%2]
+	case reflect.TypeFor[snapshot.Quiesce]():
+		return []snapshot.Quiesce{snapshot.QuiesceFrozen, snapshot.QuiesceFellBack}[f.n/1000%2]
 	case reflect.TypeFor[inventory.OperationState]():
 		return []inventory.OperationState{inventory.Running, inventory.Waiting}[f.n/1000%2]
 	case reflect.TypeFor[inventory.StepState]():

@@ -6,7 +6,7 @@ import (
 )
 
 const snapshotRead = `id, version, volume, parent, name, labels, owner, state, token, native, native_volume, created_at, taken_at,
-	size, lineage, consistency, frozen_ns, group_id, expires_at, holds, pins`
+	size, lineage, consistency, frozen_ns, group_id, expires_at, holds, pins, quiesce`
 
 // snapshotRow is the destination of the columns snapshotRead.
 func snapshotRow(s *snapshot.Snapshot) *row {
@@ -32,6 +32,7 @@ func snapshotRow(s *snapshot.Snapshot) *row {
 	instant(r, &s.ExpiresAt)
 	document(r, &s.Holds)
 	document(r, &s.Pins)
+	text(r, (*string)(&s.Quiesce))
 	return r
 }
 
@@ -53,7 +54,7 @@ func snapshotValues(id inventory.ChangeID, s *snapshot.Snapshot) ([]any, error) 
 		idValue(s.ID), s.Version + 1, idValue(id), idValue(s.Volume), idValue(s.Parent), s.Name, labels, s.Owner,
 		string(s.State), s.Token, s.Native, s.NativeVolume, timeValue(s.CreatedAt), timeValue(s.TakenAt), s.Size,
 		string(s.Lineage), string(s.Consistency), int64(s.Frozen), idValue(s.Group), timeValue(s.ExpiresAt), holds, pins,
-		s.Version,
+		string(s.Quiesce), s.Version,
 	}, nil
 }
 

@@ -5,12 +5,14 @@ import (
 	"time"
 
 	"github.com/storagesnap/storagesnap/inventory"
+	"github.com/storagesnap/storagesnap/snapshot"
 )
 
 // storedStep is the form in which a step stands in its operation's row. Documents are texts in it, so that they come back
 // byte by byte.
 type storedStep struct {
 	Name     string              `json:"name"`
+	Volume   snapshot.VolumeID   `json:"volume,omitzero"`
 	State    inventory.StepState `json:"state"`
 	SentAt   time.Time           `json:"sent_at,omitzero"`
 	Attempts int                 `json:"attempts,omitempty"`
@@ -23,7 +25,7 @@ func stepsValue(steps []inventory.Step) (string, error) {
 	list := make([]storedStep, len(steps))
 	for i, s := range steps {
 		list[i] = storedStep{
-			s.Name, s.State, storedTime(s.SentAt), s.Attempts, string(s.Note), string(s.Result), s.Error,
+			s.Name, s.Volume, s.State, storedTime(s.SentAt), s.Attempts, string(s.Note), string(s.Result), s.Error,
 		}
 	}
 	return jsonValue(len(list), list)
@@ -43,7 +45,7 @@ func steps(r *row, into *[]inventory.Step) {
 		}
 		for _, s := range list {
 			*into = append(*into, inventory.Step{
-				Name: s.Name, State: s.State, SentAt: s.SentAt, Attempts: s.Attempts,
+				Name: s.Name, Volume: s.Volume, State: s.State, SentAt: s.SentAt, Attempts: s.Attempts,
 				Note: rawValue(s.Note), Result: rawValue(s.Result), Error: s.Error,
 			})
 		}

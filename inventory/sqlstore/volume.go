@@ -5,7 +5,7 @@ import (
 )
 
 const volumeRead = `id, version, backend, native, former, name, external_id, owner, labels, host, disk, serial, size, container,
-	head, head_unknown, snapshot_count, origin, origin_volume, token, pending, created_at, deleted_at`
+	head, head_unknown, snapshot_count, origin, origin_volume, token, pending, created_at, deleted_at, independent`
 
 // volumeRow is the destination of the columns volumeRead.
 func volumeRow(v *inventory.Volume) *row {
@@ -33,6 +33,7 @@ func volumeRow(v *inventory.Volume) *row {
 	identity(r, &v.Pending)
 	instant(r, &v.CreatedAt)
 	instant(r, &v.DeletedAt)
+	truth(r, &v.Independent)
 	return r
 }
 
@@ -52,6 +53,6 @@ func volumeValues(id inventory.ChangeID, c *inventory.VolumeChange) ([]any, erro
 		idValue(v.ID), c.IfVersion + 1, idValue(id), v.Backend, string(v.Native), former, v.Name, v.ExternalID, v.Owner,
 		labels, v.Host, string(v.Disk), v.Serial, v.Size, string(v.Container), idValue(v.Head), boolValue(v.HeadUnknown),
 		nil, idValue(v.Origin), idValue(v.OriginVolume), string(v.Token), idValue(v.Pending), timeValue(v.CreatedAt),
-		timeValue(v.DeletedAt), c.IfVersion, nil,
+		timeValue(v.DeletedAt), boolValue(v.Independent), c.IfVersion, nil,
 	}, nil
 }

@@ -189,6 +189,9 @@ func (e *Engine) describe(ctx context.Context, b *backend, fresh bool) (driver.D
 		e.log.InfoContext(ctx, "backend is up", "backend", b.name, "product", desc.Product, "version", desc.Version, "id", desc.Backend)
 	}
 	b.status.State, b.status.Description = BackendUp, desc
+	if shares(desc.Facts) {
+		e.sharing.Store(true)
+	}
 	if b.slots == nil {
 		slots := e.opts.Requests
 		if desc.Limits.Requests > 0 {

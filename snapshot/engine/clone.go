@@ -27,6 +27,7 @@ func cloneKind() *kind {
 			stepCloneGrant: {do: doCloneGrant, undo: undoCloneGrant},
 			stepIntroduce:  {do: doIntroduce, undo: undoIntroduce},
 		},
+		touches: func(r *run) bool { return r.planned(stepCloneGrant) },
 	}
 }
 
@@ -87,7 +88,7 @@ func (r *run) newVolume(req CloneRequest, source snapshot.Snapshot, parent inven
 		Labels: maps.Clone(req.Labels), Host: req.Host, Size: max(req.Size, source.Size), Container: parent.Container,
 		Origin: source.ID, OriginVolume: source.Volume, Token: r.d.Token, CreatedAt: r.e.now(),
 	}
-	r.op.Volumes = []snapshot.VolumeID{r.vol.ID}
+	r.p.Volume, r.op.Volumes = r.vol.ID, []snapshot.VolumeID{r.vol.ID}
 	r.op.Owner = owner
 }
 

@@ -31,6 +31,8 @@ type stage struct {
 	one, two snapshot.Snapshot
 	native   driver.VolumeID
 	op       inventory.OperationID
+	sibling  inventory.Volume
+	foreign  driver.SnapshotRef
 	wrote    byte // what a guest wrote after the process had died; 0 if it could not
 }
 
@@ -82,7 +84,8 @@ func scenes() []scene {
 			require.Equal(w.t, done, two.Parent.IsZero(), "children move up with the deletion, not without")
 		},
 	}
-	return append(revertScenes(twoSnapshots), create, remove, cloneScene(twoSnapshots, false), cloneScene(twoSnapshots, true),
+	all := append(revertScenes(twoSnapshots), factScenes(twoSnapshots, create, remove)...)
+	return append(all, create, remove, cloneScene(twoSnapshots, false), cloneScene(twoSnapshots, true),
 		importScene(), forgetScene(twoSnapshots),
 		deleteVolumeScene(engine.SnapshotsDelete, false), deleteVolumeScene(engine.SnapshotsDelete, true),
 		deleteVolumeScene(engine.SnapshotsKeep, false))

@@ -41,7 +41,7 @@ func prepareCreate(ctx context.Context, r *run) (inventory.Change, error) {
 	if req.Owner != "" {
 		row.Owner = req.Owner
 	}
-	r.d.Snapshot, r.d.Token = row.ID, driver.Token(row.Token)
+	r.p.Snapshot, r.p.Token = row.ID, driver.Token(row.Token)
 	r.plan(stepCreate)
 	return inventory.Change{Volumes: r.volumeChange(r.pend(r.vol)), Put: []snapshot.Snapshot{row}}, nil
 }
@@ -65,21 +65,20 @@ func (r *run) newRow(ctx context.Context, name string) (snapshot.Snapshot, error
 
 func doCreate(ctx context.Context, r *run, at driver.Attempt) error {
 	req := r.req.(CreateRequest) //nolint:forcetypeassert,errcheck // the kind's own request
-	m, err := r.takeSnapshot(ctx, r.d.Token, req.Name, req.Labels, at)
-	r.d.Made = m
+	var err error
+	r.p.Made, err = r.takeSnapshot(ctx, r.p.Token, snapshot.Snapshot{Name: req.Name, Labels: req.Labels}, at)
 	return err
 }
 
-func (r *run) takeSnapshot(
-	ctx context.Context, token driver.Token, name string, labels map[string]string, at driver.Attempt,
-) (*made, error) {
+// takeSnapshot makes a snapshot at the array, with the name and labels of its record.
+func (r *run) takeSnapshot(ctx context.Context, token driver.Token, row snapshot.Snapshot, at driver.Attempt) (*made, error) {
 	s, err := ask(ctx, r, "CreateSnapshot", func(ctx context.Context) (driver.Snapshot, error) {
 		return r.b.drv.CreateSnapshot(ctx, driver.CreateSnapshotRequest{
-			Volume: r.d.Native, Token: token, Name: fitted(name, r.desc.Limits), Labels: labels, Attempt: at,
+			Volume: r.p.Native, Token: token, Name: fitted(row.Name, r.desc.Limits), Labels: row.Labels, Attempt: at,
 		})
 	})
 	if err != nil {
-		return nil, err
+		return nil, r.withCandidates(ctx, err)
 	}
 	if s.Ref.Token != token || s.Ref.ID == "" {
 		return nil, badAnswer("CreateSnapshot", "the driver answered without the snapshot's id, or with another token")
@@ -88,8 +87,8 @@ func (r *run) takeSnapshot(
 }
 
 func findCreated(ctx context.Context, r *run, at driver.Attempt) (bool, error) {
-	m, err := r.lookUp(ctx, driver.SnapshotRef{Volume: r.d.Native, Token: r.d.Token}, at)
-	r.d.Made = m
+	m, err := r.lookUp(ctx, driver.SnapshotRef{Volume: r.p.Native, Token: r.p.Token}, at)
+	r.p.Made = m
 	return m != nil, err
 }
 
@@ -108,12 +107,12 @@ func (r *run) lookUp(ctx context.Context, ref driver.SnapshotRef, at driver.Atte
 }
 
 func undoCreate(ctx context.Context, r *run, at driver.Attempt) error {
-	return r.discardSnapshot(ctx, r.d.Token, at)
+	return r.discardSnapshot(ctx, r.p.Token, at)
 }
 
 // discardSnapshot removes what a create of unknown outcome may have made, now or later.
 func (r *run) discardSnapshot(ctx context.Context, token driver.Token, at driver.Attempt) error {
-	ref := driver.SnapshotRef{Volume: r.d.Native, Token: token}
+	ref := driver.SnapshotRef{Volume: r.p.Native, Token: token}
 	m, err := r.lookUp(ctx, ref, at)
 	if err != nil || m == nil {
 		return err
@@ -138,7 +137,7 @@ func (r *run) deleteSnapshot(ctx context.Context, ref driver.SnapshotRef, at dri
 }
 
 func createdOutcome(ctx context.Context, r *run) (inventory.Change, any, error) {
-	row, err := r.madeRow(ctx, r.d.Snapshot, r.d.Made)
+	row, err := r.madeRow(ctx, r.p.Snapshot, r.p.Made)
 	if err != nil {
 		return inventory.Change{}, nil, err
 	}
@@ -162,5 +161,5 @@ func (r *run) madeRow(ctx context.Context, id snapshot.ID, m *made) (snapshot.Sn
 }
 
 func createFailed(_ context.Context, r *run) (inventory.Change, error) {
-	return inventory.Change{Volumes: r.volumeChange(r.unpend()), Drop: []snapshot.ID{r.d.Snapshot}}, nil
+	return inventory.Change{Volumes: r.volumeChange(r.unpend()), Drop: []snapshot.ID{r.p.Snapshot}}, nil
 }

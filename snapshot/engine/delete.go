@@ -38,7 +38,7 @@ func prepareDelete(ctx context.Context, r *run) (inventory.Change, error) {
 	if err := r.deletable(ctx, row); err != nil {
 		return inventory.Change{}, err
 	}
-	r.d.Snapshot, r.d.Ref, r.d.Was = row.ID, refOf(row), row.State
+	r.p.Snapshot, r.p.Ref, r.p.Was = row.ID, refOf(row), row.State
 	r.plan(stepDelete)
 	row.State = snapshot.Deleting
 	return inventory.Change{Volumes: r.volumeChange(r.pend(r.vol)), Put: []snapshot.Snapshot{row}}, nil
@@ -47,21 +47,22 @@ func prepareDelete(ctx context.Context, r *run) (inventory.Change, error) {
 // deletable refuses, naming it, whatever stands in the way of a snapshot's deletion and can be known without the array.
 func (r *run) deletable(ctx context.Context, s snapshot.Snapshot) error {
 	blockers := kept(s, r.e.now())
-	for child, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{Volume: s.Volume, Parent: s.ID}) {
-		if !r.desc.Facts.SnapshotsDependent {
-			break
+	if r.desc.Facts.SnapshotsDependent {
+		for o, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{Volume: s.Volume, State: snapshot.Ready}) {
+			if err != nil {
+				return classified(err)
+			}
+			if o.TakenAt.After(s.TakenAt) { // whatever its parent is: the array goes by time
+				blockers = append(blockers, driver.Blocker{Kind: "snapshot", ID: o.ID.String(), Name: o.Name, Since: o.CreatedAt})
+			}
 		}
-		if err != nil {
-			return classified(err)
-		}
-		blockers = append(blockers, driver.Blocker{Kind: "snapshot", ID: child.ID.String(), Name: child.Name, Since: child.CreatedAt})
 	}
 	if r.desc.Facts.CloneDependence != driver.CloneIndependent {
 		for v, err := range r.e.inv.Volumes(ctx, inventory.VolumeQuery{Origin: s.ID}) {
 			if err != nil {
 				return classified(err)
 			}
-			if v.DeletedAt.IsZero() {
+			if v.DeletedAt.IsZero() && !v.Independent {
 				blockers = append(blockers, driver.Blocker{Kind: "clone", ID: v.ID.String(), Name: v.Name, Since: v.CreatedAt})
 			}
 		}
@@ -87,18 +88,55 @@ func kept(s snapshot.Snapshot, now time.Time) []driver.Blocker {
 }
 
 func doDelete(ctx context.Context, r *run, at driver.Attempt) error {
-	res, err := r.deleteSnapshot(ctx, r.d.Ref, at)
-	r.d.Recoverable = res.RecoverableUntil
+	shared, err := r.shared(ctx)
+	if shared || err != nil {
+		return err
+	}
+	res, err := r.deleteSnapshot(ctx, r.p.Ref, at)
+	r.p.Recoverable = res.RecoverableUntil
 	return absentIsDone(err) // the volume itself may be gone, with its snapshots
 }
 
+// shared reports whether another volume's record stands for the same snapshot of their container: then the array keeps it
+// until the last of them is deleted. The container is locked, so that nobody else deletes that one meanwhile.
+func (r *run) shared(ctx context.Context) (bool, error) {
+	if r.desc.Facts.SnapshotUnit != driver.UnitContainer || r.p.Native == "" {
+		return false, nil
+	}
+	v, err := ask(ctx, r, "Volume", func(ctx context.Context) (driver.Volume, error) { return r.b.drv.Volume(ctx, r.p.Native) })
+	if err != nil {
+		return false, absentIsDone(err)
+	}
+	for _, native := range v.Siblings {
+		sibling, found, err := r.e.managed(ctx, r.b.name, native)
+		if err != nil {
+			return false, err
+		}
+		if !found {
+			continue
+		}
+		for s, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{Volume: sibling.ID, Token: string(r.p.Ref.Token)}) {
+			if err != nil {
+				return false, classified(err)
+			}
+			if s.Native == r.p.Ref.ID && s.State == snapshot.Ready {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
 func findDeleted(ctx context.Context, r *run, at driver.Attempt) (bool, error) {
-	m, err := r.lookUp(ctx, r.d.Ref, at)
+	if shared, err := r.shared(ctx); shared || err != nil {
+		return shared, err
+	}
+	m, err := r.lookUp(ctx, r.p.Ref, at)
 	return m == nil, err
 }
 
 func deletedOutcome(ctx context.Context, r *run) (inventory.Change, any, error) {
-	row, err := r.rowNow(ctx, r.d.Snapshot)
+	row, err := r.rowNow(ctx, r.p.Snapshot)
 	if err != nil {
 		return inventory.Change{}, nil, err
 	}
@@ -110,14 +148,14 @@ func deletedOutcome(ctx context.Context, r *run) (inventory.Change, any, error) 
 		Volumes:  r.volumeChange(vol),
 		Reparent: []inventory.Reparent{{Volume: vol.ID, From: row.ID, To: row.Parent}},
 		Drop:     []snapshot.ID{row.ID},
-	}, result{Volume: vol.ID, Snapshot: row.ID, RecoverableUntil: r.d.Recoverable}, nil
+	}, result{Volume: vol.ID, Snapshot: row.ID, RecoverableUntil: r.p.Recoverable}, nil
 }
 
 func deleteFailed(ctx context.Context, r *run) (inventory.Change, error) {
-	row, err := r.rowNow(ctx, r.d.Snapshot)
+	row, err := r.rowNow(ctx, r.p.Snapshot)
 	if err != nil {
 		return inventory.Change{}, err
 	}
-	row.State = r.d.Was
+	row.State = r.p.Was
 	return inventory.Change{Volumes: r.volumeChange(r.unpend()), Put: []snapshot.Snapshot{row}}, nil
 }

@@ -11,6 +11,20 @@ import (
 // detail is the engine's own part of the journal: whatever a later process needs to go on, all of it chosen or read before
 // anything was touched, or learnt from a step. It holds no secret.
 type detail struct {
+	// part is that of the operation's main volume, Others are those of the rest.
+	part
+	Others []*part `json:"others,omitempty"`
+	// Gone are the snapshots that a revert has dropped and that were taken out of the trees so far.
+	Gone []snapshot.ID `json:"gone,omitempty"`
+	// Containers are those that it has for itself.
+	Containers []string `json:"containers,omitempty"`
+}
+
+// part is what the journal remembers of one volume of an operation.
+type part struct {
+	Volume snapshot.VolumeID `json:"volume,omitzero"`
+	// Follows: it is rolled back together with another member, by that one's call.
+	Follows bool            `json:"follows,omitempty"`
 	Backend string          `json:"backend,omitempty"`
 	Native  driver.VolumeID `json:"native,omitempty"`
 	// Token is that of the main effect: the snapshot, the revert, the clone. AccessToken and HostToken are those of what

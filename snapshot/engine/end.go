@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/storagesnap/storagesnap/inventory"
+	"github.com/storagesnap/storagesnap/snapshot"
 )
 
 // end commits how the operation ended, together with what that means for the tree. Metadata may have changed meanwhile
@@ -43,6 +44,7 @@ func (r *run) end(ctx context.Context, state inventory.OperationState) error {
 }
 
 func (r *run) ending(ctx context.Context, state inventory.OperationState) (inventory.Change, any, error) {
+	r.focus(snapshot.VolumeID{})
 	if state == inventory.Succeeded {
 		return r.kind.outcome(ctx, r)
 	}
@@ -57,6 +59,9 @@ func (r *run) commitEnd(ctx context.Context, change inventory.Change, state inve
 			return err
 		}
 		r.op.Result = doc
+	}
+	if err := r.unlockContainers(ctx, &change); err != nil {
+		return err
 	}
 	r.op.State, r.op.NextAt, r.op.Reason = state, time.Time{}, ""
 	if state == inventory.Succeeded {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -69,7 +70,8 @@ type Engine struct {
 	kinds map[string]*kind
 	log   *slog.Logger
 
-	locks keylock.Locks[snapshot.VolumeID]
+	locks   keylock.Locks[string]
+	sharing atomic.Bool // some backend shares containers
 
 	mu           sync.Mutex
 	installation driver.InstallationID

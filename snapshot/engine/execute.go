@@ -68,6 +68,7 @@ func (r *run) unsent() bool { return r.fresh && r.tries == 0 }
 func (r *run) forward(ctx context.Context) error {
 	i := r.op.Cursor
 	rec, st := &r.op.Steps[i], r.kind.steps[r.op.Steps[i].Name]
+	r.focus(rec.Volume)
 	if rec.State == inventory.StepPlanned && !st.read {
 		r.mark(i)
 		if err := r.progress(ctx); err != nil {
@@ -117,7 +118,7 @@ func (r *run) mark(i int) {
 // outcome there is none, since doing the step again with Resume would find it done.
 func (r *run) stepDone(ctx context.Context, at driver.Attempt) error {
 	i := r.op.Cursor
-	if at.Resume && i == r.pivot() {
+	if at.Resume && i >= r.pivot() && r.kind.steps[r.op.Steps[i].Name].repeat {
 		// An earlier send may still be applied. It must not be after what comes next gives the volume back.
 		if err := pause(ctx, r.desc.Facts.Settle); err != nil {
 			return errLost
@@ -204,6 +205,7 @@ func (r *run) confirm(ctx context.Context, cause error) error {
 func (r *run) backward(ctx context.Context) error {
 	rec := &r.op.Steps[r.op.Cursor]
 	st := r.kind.steps[rec.Name]
+	r.focus(rec.Volume)
 	if rec.State != inventory.StepSent && rec.State != inventory.StepDone || st.undo == nil {
 		return nil
 	}

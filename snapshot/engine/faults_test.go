@@ -132,6 +132,8 @@ func TestEffectAfterTheReplyWasLost(t *testing.T) {
 					require.NoError(t, w.eng.Idle(ctx(t)))
 					guest(w, &st)
 					w.faults.Wait()
+					_ = w.eng.Retry(ctx(t), st.op) // where it came to wait before the late effect
+					require.NoError(t, w.eng.Idle(ctx(t)))
 					p := performance{scene: sc}
 					p.judge(w, &st)
 				})

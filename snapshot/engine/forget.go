@@ -38,7 +38,7 @@ func prepareForget(ctx context.Context, r *run) (inventory.Change, error) {
 				"volume %s cannot be forgotten while an operation uses its snapshot %s", vol.ID, s.ID)
 		}
 	}
-	r.vol = vol
+	r.vol, r.p.Volume = vol, vol.ID
 	r.op.Volumes, r.op.Owner = []snapshot.VolumeID{vol.ID}, vol.Owner
 	gone := r.volumeChange(vol)
 	gone[0].Delete = true

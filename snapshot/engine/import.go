@@ -19,7 +19,7 @@ func importKind() *kind {
 	return &kind{
 		name: kindImport, format: 1, decode: decodeAs[ImportRequest], locate: locateNothing,
 		prepare: prepareImport, outcome: importedOutcome, failed: importFailed,
-		steps: map[string]step{stepImport: {do: doImport}},
+		steps: map[string]step{stepImport: {do: doImport}}, touches: func(*run) bool { return false },
 	}
 }
 
@@ -44,6 +44,7 @@ func prepareImport(ctx context.Context, r *run) (inventory.Change, error) {
 	if r.vol.Name == "" {
 		r.vol.Name = v.Name
 	}
+	r.p.Volume = r.vol.ID
 	r.op.Volumes, r.op.Owner, r.d.Native = []snapshot.VolumeID{r.vol.ID}, req.Owner, v.ID
 	if err := r.openHost(ctx); err != nil {
 		return none, err
@@ -84,16 +85,7 @@ func doImport(ctx context.Context, r *run, _ driver.Attempt) error {
 		}
 		known[s.Native] = s
 	}
-	found, err := ask(ctx, r, "Snapshots", func(ctx context.Context) ([]driver.Snapshot, error) {
-		var all []driver.Snapshot
-		for s, err := range r.b.drv.Snapshots(ctx, driver.ListRequest{Volume: r.d.Native}) {
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, s)
-		}
-		return all, nil
-	})
+	found, err := r.snapshotsOf(ctx, r.d.Native)
 	if err != nil {
 		return err
 	}

@@ -41,6 +41,8 @@ type kind struct {
 	// operation's pivot; if none is, the outcome is.
 	steps  map[string]step
 	pivots []string
+	// touches, if not nil, says whether the operation changes volumes that are there; if not, their containers stay free.
+	touches func(r *run) bool
 	// goBack: taken up after a crash before the pivot, the operation goes back instead of on.
 	goBack bool
 }

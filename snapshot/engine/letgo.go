@@ -13,24 +13,24 @@ import (
 // The steps that make everybody let go of a volume, and give it back.
 
 func doDetach(ctx context.Context, r *run, _ driver.Attempt) error {
-	return act(ctx, r, "Detach", func(ctx context.Context) error { return r.h.host.Detach(ctx, *r.d.Attachment) })
+	return act(ctx, r, "Detach", func(ctx context.Context) error { return r.h.host.Detach(ctx, *r.p.Attachment) })
 }
 
 // undoDetach gives the volume back as it was. The array's access was given back before.
 func undoDetach(ctx context.Context, r *run, at driver.Attempt) error { return doAttach(ctx, r, at) }
 
 func doAttach(ctx context.Context, r *run, _ driver.Attempt) error {
-	a := *r.d.Attachment
-	if now := r.d.Now; now != nil {
+	a := *r.p.Attachment
+	if now := r.p.Now; now != nil {
 		a.LUN.Volume, a.LUN.Serial, a.LUN.Size = now.Native, now.Serial, now.Size
 	}
 	var path driver.Path
-	if r.d.Path != nil {
-		path = *r.d.Path
+	if r.p.Path != nil {
+		path = *r.p.Path
 	}
 	disk, err := ask(ctx, r, "Attach", func(ctx context.Context) (driver.Disk, error) { return r.h.host.Attach(ctx, a, path) })
 	if err == nil {
-		r.d.Disk = disk
+		r.p.Disk = disk
 	}
 	return err
 }
@@ -38,25 +38,25 @@ func doAttach(ctx context.Context, r *run, _ driver.Attempt) error {
 func doRevoke(ctx context.Context, r *run, at driver.Attempt) error {
 	record, err := ask(ctx, r, "Revoke", func(ctx context.Context) (driver.AccessRecord, error) {
 		return r.b.able.Access.Revoke(ctx, driver.RevokeRequest{
-			Volume: r.d.Native, Token: r.d.AccessToken, Attempt: at, Notes: r.notesOf(stepRevoke),
+			Volume: r.p.Native, Token: r.p.AccessToken, Attempt: at, Notes: r.notesOf(stepRevoke),
 		})
 	})
 	if err != nil {
 		return err
 	}
 	switch {
-	case r.d.Access != nil: // repeated by the fence: the first answer is how it was before us
+	case r.p.Access != nil: // repeated by the fence: the first answer is how it was before us
 	case len(record) == 0:
-		r.d.Access = json.RawMessage("null") // "nobody had access" is an answer too
+		r.p.Access = json.RawMessage("null") // "nobody had access" is an answer too
 	default:
-		r.d.Access = record
+		r.p.Access = record
 	}
 	return nil
 }
 
 // undoRevoke gives back what was taken. If the revoke's reply was lost, it is repeated for its record first.
 func undoRevoke(ctx context.Context, r *run, at driver.Attempt) error {
-	if r.d.Access == nil {
+	if r.p.Access == nil {
 		if err := doRevoke(ctx, r, at); err != nil {
 			return err
 		}
@@ -65,15 +65,15 @@ func undoRevoke(ctx context.Context, r *run, at driver.Attempt) error {
 }
 
 func doGrant(ctx context.Context, r *run, at driver.Attempt) error {
-	volume := r.d.Native
-	if r.d.Now != nil {
-		volume = r.d.Now.Native
+	volume := r.p.Native
+	if r.p.Now != nil {
+		volume = r.p.Now.Native
 	}
 	path, err := ask(ctx, r, "Grant", func(ctx context.Context) (driver.Path, error) {
-		return r.b.able.Access.Grant(ctx, driver.GrantRequest{Volume: volume, Token: r.d.AccessToken, Record: r.d.Access, Attempt: at})
+		return r.b.able.Access.Grant(ctx, driver.GrantRequest{Volume: volume, Token: r.p.AccessToken, Record: r.p.Access, Attempt: at})
 	})
 	if err == nil {
-		r.d.Path = &path
+		r.p.Path = &path
 	}
 	return err
 }
@@ -88,7 +88,7 @@ func (r *run) fence(ctx context.Context, at driver.Attempt) error {
 			}
 		}
 		sessions, err := ask(ctx, r, "Sessions", func(ctx context.Context) ([]driver.Session, error) {
-			return access.Sessions(ctx, r.d.Native)
+			return access.Sessions(ctx, r.p.Native)
 		})
 		if err != nil {
 			return r.unsafe(at, err)
@@ -98,19 +98,19 @@ func (r *run) fence(ctx context.Context, at driver.Attempt) error {
 			blockers = append(blockers, driver.Blocker{Kind: "session", ID: s.Initiator, Name: s.Address, Since: s.Since})
 		}
 		if len(blockers) > 0 {
-			return r.unsafe(at, driver.Blocked(driver.ErrInUse, blockers, "volume %s is open although access was taken away", r.d.Native))
+			return r.unsafe(at, driver.Blocked(driver.ErrInUse, blockers, "volume %s is open although access was taken away", r.p.Native))
 		}
 		return nil
 	}
-	if r.d.Attachment != nil {
+	if r.p.Attachment != nil {
 		a, err := ask(ctx, r, "Attachments", func(ctx context.Context) (driver.Attachment, error) {
-			return r.h.host.Attachments(ctx, r.d.Attachment.LUN)
+			return r.h.host.Attachments(ctx, r.p.Attachment.LUN)
 		})
 		switch {
 		case err != nil:
 			return r.unsafe(at, err)
 		case a.Attached:
-			return r.unsafe(at, driver.Errorf(driver.ErrInUse, "host %q has attached the volume again", r.d.Host))
+			return r.unsafe(at, driver.Errorf(driver.ErrInUse, "host %q has attached the volume again", r.p.Host))
 		}
 		return nil
 	}
@@ -134,9 +134,11 @@ func (r *run) unsafe(at driver.Attempt, err error) error {
 // notes lets a driver keep a handle of the job of the step at the cursor in the journal.
 func (r *run) notes() driver.Notes { return r.notesOf(r.op.Steps[r.op.Cursor].Name) }
 
-// notesOf is notes for a step by name.
+// notesOf is notes for the step of that name about the member in focus.
 func (r *run) notesOf(name string) driver.Notes {
-	i := slices.IndexFunc(r.op.Steps, func(s inventory.Step) bool { return s.Name == name })
+	i := slices.IndexFunc(r.op.Steps, func(s inventory.Step) bool {
+		return s.Name == name && (s.Volume.IsZero() || s.Volume == r.p.Volume)
+	})
 	return driver.Notes{
 		Noted: r.op.Steps[i].Note,
 		Note: func(ctx context.Context, doc json.RawMessage) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/storagesnap/storagesnap/driver"
@@ -14,11 +15,20 @@ import (
 // errElsewhere: another process works on the volume; the request has to wait for it.
 var errElsewhere = errors.New("another process works on the volume")
 
-// plan writes the steps into the journal.
+// plan writes steps about the member in focus into the journal.
 func (r *run) plan(names ...string) {
 	for _, n := range names {
-		r.op.Steps = append(r.op.Steps, inventory.Step{Name: n, State: inventory.StepPlanned})
+		s := inventory.Step{Name: n, State: inventory.StepPlanned}
+		if len(r.members) > 1 {
+			s.Volume = r.p.Volume
+		}
+		r.op.Steps = append(r.op.Steps, s)
 	}
+}
+
+// planned reports whether the operation has a step of that name.
+func (r *run) planned(name string) bool {
+	return slices.ContainsFunc(r.op.Steps, func(s inventory.Step) bool { return s.Name == name })
 }
 
 // openVolume loads the header of the volume that the operation is about, and its backend, and refuses what cannot begin.
@@ -30,30 +40,35 @@ func (r *run) openVolume(ctx context.Context, id snapshot.VolumeID) error {
 	if err := r.free(ctx, vol); err != nil {
 		return err
 	}
-	r.vol = vol
-	r.op.Volumes = []snapshot.VolumeID{id}
+	r.vol, r.p.Volume = vol, id
+	r.op.Volumes = r.volumeIDs()
 	if r.op.Owner == "" {
 		r.op.Owner = vol.Owner
 	}
-	r.d.Native = vol.Native
+	r.p.Native = vol.Native
 	return r.openBackend(ctx, vol.Backend)
 }
 
 // free refuses a volume on which another operation is open.
 func (r *run) free(ctx context.Context, vol inventory.Volume) error {
-	if vol.Pending.IsZero() || vol.Pending == r.id {
+	return r.freeOf(ctx, vol.Pending, "volume "+vol.ID.String())
+}
+
+// freeOf refuses what the operation has for itself, unless that is this one or none: errElsewhere if it goes on by itself.
+func (r *run) freeOf(ctx context.Context, id inventory.OperationID, what string) error {
+	if id.IsZero() || id == r.id {
 		return nil
 	}
-	other, err := r.e.inv.Operation(ctx, vol.Pending)
+	other, err := r.e.inv.Operation(ctx, id)
 	switch {
 	case err != nil && !errors.Is(err, inventory.ErrNotFound):
 		return classified(err)
 	case err == nil && other.State != inventory.Waiting:
 		return errElsewhere
 	}
-	b := driver.Blocker{Kind: "operation", ID: vol.Pending.String(), Name: other.Kind, Since: other.CreatedAt}
+	b := driver.Blocker{Kind: "operation", ID: id.String(), Name: other.Kind, Since: other.CreatedAt}
 	return driver.Blocked(driver.ErrBusy, []driver.Blocker{b},
-		"volume %s has an operation that waits (%s); explain, retry or cancel that one first", vol.ID, other.Error)
+		"%s has an operation that waits (%s); explain, retry or cancel that one first", what, other.Error)
 }
 
 // openBackend finds the backend and makes sure that it is up and the one that the name stands for.
@@ -62,7 +77,7 @@ func (r *run) openBackend(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	r.b, r.d.Backend = b, name
+	r.b, r.p.Backend = b, name
 	r.desc, err = r.e.describe(ctx, b, false)
 	return err
 }
@@ -116,7 +131,7 @@ func (r *run) openHost(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("host %q: %w", r.vol.Host, err)
 	}
-	r.d.Attachment = &a
+	r.p.Attachment = &a
 	return nil
 }
 
@@ -128,7 +143,7 @@ func (r *run) useHost(ctx context.Context, name string) error {
 	if _, err := r.e.describeHost(ctx, h); err != nil {
 		return err
 	}
-	r.h, r.d.Host = h, name
+	r.h, r.p.Host = h, name
 	return nil
 }
 
@@ -146,17 +161,53 @@ func (r *run) snapshotLimit(ctx context.Context, more int) error {
 	if int(ready)+more <= limit {
 		return nil
 	}
-	var oldest []driver.Blocker
-	for s, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{
-		Volume: r.vol.ID, State: snapshot.Ready, Page: inventory.Page[snapshot.ID]{Limit: 3},
-	}) {
-		if err != nil {
-			return classified(err)
-		}
-		oldest = append(oldest, driver.Blocker{Kind: "snapshot", ID: s.ID.String(), Name: s.Name, Since: s.CreatedAt})
+	oldest, err := r.oldest(ctx, r.vol.ID)
+	if err != nil {
+		return err
 	}
 	return driver.Blocked(driver.ErrExhausted, oldest,
 		"volume %s has %d snapshots and the backend allows %d per volume; delete one, the oldest are named", r.vol.ID, ready, limit)
+}
+
+// oldest names the first few snapshots of a volume: candidates to go, where a limit is reached.
+func (r *run) oldest(ctx context.Context, volume snapshot.VolumeID) ([]driver.Blocker, error) {
+	var oldest []driver.Blocker
+	for s, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{
+		Volume: volume, State: snapshot.Ready, Page: inventory.Page[snapshot.ID]{Limit: 3},
+	}) {
+		if err != nil {
+			return nil, classified(err)
+		}
+		oldest = append(oldest, driver.Blocker{Kind: "snapshot", ID: s.ID.String(), Name: s.Name, Since: s.CreatedAt})
+	}
+	return oldest, nil
+}
+
+// withCandidates adds to the array's word that a limit is reached what could go, the oldest first; by container, of the
+// siblings too.
+func (r *run) withCandidates(ctx context.Context, err error) error {
+	if driver.ClassOf(err) != driver.ErrExhausted || len(driver.BlockersOf(err)) > 0 {
+		return err
+	}
+	volumes := []snapshot.VolumeID{r.vol.ID}
+	if r.desc.Facts.LimitUnit == driver.UnitContainer {
+		v, failed := ask(ctx, r, "Volume", func(ctx context.Context) (driver.Volume, error) { return r.b.drv.Volume(ctx, r.p.Native) })
+		for _, native := range v.Siblings {
+			if o, found, err := r.e.managed(ctx, r.b.name, native); err == nil && found && failed == nil {
+				volumes = append(volumes, o.ID)
+			}
+		}
+	}
+	var candidates []driver.Blocker
+	for _, id := range volumes {
+		if list, err := r.oldest(ctx, id); err == nil {
+			candidates = append(candidates, list...)
+		}
+	}
+	slices.SortStableFunc(candidates, func(a, b driver.Blocker) int { return a.Since.Compare(b.Since) })
+	return &driver.Error{
+		Class: driver.ErrExhausted, Effect: driver.EffectOf(err), Blockers: candidates[:min(len(candidates), 3)], Err: err,
+	}
 }
 
 // rowNow returns a snapshot's record as it is now, for an outcome.
@@ -166,7 +217,7 @@ func (r *run) rowNow(ctx context.Context, id snapshot.ID) (snapshot.Snapshot, er
 
 // chooseTokens chooses the identity of every effect that the operation may have, before any of them.
 func (r *run) chooseTokens(ctx context.Context) error {
-	for _, token := range []*driver.Token{&r.d.Token, &r.d.AccessToken, &r.d.HostToken} {
+	for _, token := range []*driver.Token{&r.p.Token, &r.p.AccessToken, &r.p.HostToken} {
 		var err error
 		if *token, err = r.e.newToken(ctx); err != nil {
 			return err

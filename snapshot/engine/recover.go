@@ -69,10 +69,8 @@ func (e *Engine) takeUp(ctx context.Context, op inventory.Operation, cancel bool
 	if r.d, err = decodeDetail(op.Detail); err != nil {
 		return err
 	}
-	if r.d.Backend != "" {
-		if r.b, err = e.backend(r.d.Backend); err != nil {
-			return err
-		}
+	if err := r.restore(); err != nil {
+		return err
 	}
 	if other, err := e.adopt(r); other != nil || err != nil {
 		return err // under way already, or closing
@@ -105,24 +103,24 @@ func (e *Engine) requeue(ctx context.Context, r *run) error {
 		e.release(r)
 		return fmt.Errorf("%w: %w", errLost, err)
 	}
-	e.wg.Go(func() { e.finish(r, e.whenFree(r, r.op.Volumes)) })
+	e.wg.Go(func() { e.finish(r, e.whenFree(r, e.lockKeys(ctx, r.op.Volumes))) })
 	return nil
 }
 
 // claim takes the operation over, with its epoch, and every volume of it, with its version: what its former owner may still
 // try to commit is stale from now on.
 func (e *Engine) claim(ctx context.Context, r *run) error {
-	if !e.tryLock(r, r.op.Volumes) {
+	if !e.tryLock(r, e.lockKeys(ctx, r.op.Volumes)) {
 		return driver.Errorf(driver.ErrBusy, "a volume of operation %s is being worked on", r.id)
 	}
 	if err := r.reload(ctx); err != nil {
 		return fmt.Errorf("%w: volume of operation %s", err, r.id)
 	}
 	r.op.State = inventory.Running
-	if err := r.commit(ctx, inventory.Change{Volumes: r.volumeChange(r.vol)}); err != nil {
+	if err := r.commit(ctx, inventory.Change{Volumes: r.headers(r.pended)}); err != nil {
 		return fmt.Errorf("%w: %w", errLost, err)
 	}
-	r.vol.Version++
+	r.wrote()
 	return nil
 }
 
@@ -147,14 +145,16 @@ func (r *run) goOn(ctx context.Context) error {
 	return r.execute(ctx)
 }
 
-// reopen reaches the backend and host again.
+// reopen reaches the backends and hosts again.
 func (r *run) reopen(ctx context.Context) error {
-	var err error
-	if r.desc, err = r.e.describe(ctx, r.b, false); err != nil {
-		return err
-	}
-	if r.d.Host != "" {
-		return r.useHost(ctx, r.d.Host)
-	}
-	return nil
+	return r.each(func() error {
+		var err error
+		if r.desc, err = r.e.describe(ctx, r.b, false); err != nil {
+			return err
+		}
+		if r.p.Host != "" {
+			return r.useHost(ctx, r.p.Host)
+		}
+		return nil
+	})
 }

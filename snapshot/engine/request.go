@@ -69,6 +69,9 @@ type RevertRequest struct {
 	// DropYounger agrees to lose the snapshots that the array drops with a revert; without it such a revert is refused
 	// and names them. It changes nothing on arrays that keep them.
 	DropYounger bool `json:"drop_younger,omitempty"`
+	// Siblings agrees to roll back the other volumes of the container too, where the array does that; all must be named,
+	// and on other arrays none.
+	Siblings []snapshot.VolumeID `json:"siblings,omitempty"`
 	// AssertDetached is a person's word that nothing has the volume open, for volumes whose access neither the array nor a
 	// host lets us control. If the outcome of the revert is lost, it then waits for a person.
 	AssertDetached *Assertion `json:"assert_detached,omitempty"`

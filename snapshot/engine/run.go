@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/storagesnap/storagesnap/driver"
 	"github.com/storagesnap/storagesnap/inventory"
 	"github.com/storagesnap/storagesnap/snapshot"
 )
@@ -31,9 +30,10 @@ type run struct {
 	id       inventory.OperationID
 	argsHash string
 	req      Request
-	b        *backend
-	h        *hostEntry
-	desc     driver.Description
+
+	// members are the volumes that it works on, the main one first; the embedded one is in focus.
+	*member
+	members []*member
 
 	// op and d are the journal as this run goes on writing it.
 	op inventory.Operation
@@ -44,8 +44,6 @@ type run struct {
 	enter      entry
 	leaseUntil time.Time
 
-	// vol is the header of the volume as we committed it last.
-	vol inventory.Volume
 	// fresh: the step at the cursor was marked as sent by this process and not tried yet. tries counts this process's.
 	fresh bool
 	tries int
@@ -56,14 +54,16 @@ type run struct {
 	// endCall ends the context of the call under way; endUndoable only if the call can be undone.
 	endCall     atomic.Pointer[context.CancelFunc]
 	endUndoable atomic.Pointer[context.CancelFunc]
-	locked      []snapshot.VolumeID
+	locked      []string
 	begun       chan struct{} // closed once it is durable, or refused
 	done        chan struct{}
 	err         error // how it ended, for those who wait
 }
 
 func newRun(e *Engine, k *kind) *run {
-	return &run{e: e, kind: k, begun: make(chan struct{}), done: make(chan struct{})}
+	r := &run{e: e, kind: k, begun: make(chan struct{}), done: make(chan struct{})}
+	r.reset()
+	return r
 }
 
 // commit writes the change together with the journal, as the operation's owner, and renews the lease while it runs. Only
@@ -159,32 +159,13 @@ func (r *run) owned(ctx context.Context) bool {
 	return err == nil && stored.Epoch == r.op.Epoch && stored.State.Open()
 }
 
-// reload reads the header of the operation's volume anew; errLost if it is not ours any more.
-func (r *run) reload(ctx context.Context) error {
-	vol, err := r.e.inv.Volume(ctx, r.op.Volumes[0])
-	switch {
-	case errors.Is(err, inventory.ErrNotFound):
-		return errLost
-	case err != nil:
-		return err
-	case vol.Pending != r.id:
-		return errLost
-	}
-	r.vol = vol
-	return nil
-}
-
-// volumeChange writes the header, computed from the version that we know, and remembers it once it is committed.
+// volumeChange writes the header of the member in focus, computed from the version that we know.
 func (r *run) volumeChange(v inventory.Volume) []inventory.VolumeChange {
 	return []inventory.VolumeChange{{Volume: v, IfVersion: r.vol.Version}}
 }
 
 // unpend returns the header without the operation: what every outcome writes.
-func (r *run) unpend() inventory.Volume {
-	v := r.vol
-	v.Pending = inventory.OperationID{}
-	return v
-}
+func (r *run) unpend() inventory.Volume { return r.released(r.member) }
 
 // pend returns the header with the operation: what every intent writes.
 func (r *run) pend(v inventory.Volume) inventory.Volume {

@@ -174,7 +174,8 @@ func (e *Engine) launch(ctx context.Context, r *run) error {
 	if err != nil {
 		return refused(r.kind.name, err, "")
 	}
-	if e.tryLock(r, volumes) {
+	keys := e.lockKeys(ctx, volumes)
+	if e.tryLock(r, keys) {
 		err := r.begin(ctx)
 		if err == nil {
 			e.wg.Go(func() { e.finish(r, r.execute(e.base)) })
@@ -190,7 +191,7 @@ func (e *Engine) launch(ctx context.Context, r *run) error {
 		return r.refused(err)
 	}
 	r.event(inventory.Queued, "", nil)
-	e.wg.Go(func() { e.finish(r, e.whenFree(r, volumes)) })
+	e.wg.Go(func() { e.finish(r, e.whenFree(r, keys)) })
 	return nil
 }
 
@@ -207,18 +208,18 @@ func (r *run) refused(err error) error {
 }
 
 // whenFree waits for the queued run's turn and executes it.
-func (e *Engine) whenFree(r *run, volumes []snapshot.VolumeID) error {
+func (e *Engine) whenFree(r *run, keys []string) error {
 	ctx, cancel := context.WithCancel(e.base)
 	defer cancel()
 	r.endUndoable.Store(&cancel)
 	if r.cancelAsked.Load() { // before there was a call to interrupt
 		cancel()
 	}
-	for _, v := range volumes {
-		if err := e.locks.Lock(ctx, v); err != nil {
+	for _, key := range keys {
+		if err := e.locks.Lock(ctx, key); err != nil {
 			return r.giveUp(err)
 		}
-		r.locked = append(r.locked, v)
+		r.locked = append(r.locked, key)
 	}
 	for {
 		err := r.begin(ctx)
@@ -258,7 +259,8 @@ func (r *run) giveUp(cause error) error {
 // begin checks the request against the inventory and the array as they are now and commits the intent.
 func (r *run) begin(ctx context.Context) error {
 	for range 5 { // the inventory may change between the checks and the intent
-		r.d, r.op.Steps, r.op.Cursor = detail{}, nil, 0
+		r.reset()
+		r.op.Steps, r.op.Cursor = nil, 0
 		change, err := r.kind.prepare(ctx, r)
 		if err != nil {
 			return err
@@ -269,14 +271,16 @@ func (r *run) begin(ctx context.Context) error {
 		if len(r.op.Steps) == 0 {
 			return r.atOnce(ctx, change)
 		}
+		if err := r.lockContainers(ctx, &change); err != nil {
+			return err
+		}
 		r.op.State = inventory.Running
 		if !r.kind.steps[r.op.Steps[0].Name].read {
 			r.mark(0)
 		}
 		switch err = r.commit(ctx, change); {
 		case err == nil:
-			r.vol.Version++ // the intent's own change
-			r.vol.Pending = r.id
+			r.wrote()
 			r.event(inventory.Running, "", nil)
 			return nil
 		case !errors.Is(err, inventory.ErrStale):
@@ -334,20 +338,20 @@ func (e *Engine) finish(r *run, err error) {
 	e.release(r)
 }
 
-func (e *Engine) tryLock(r *run, volumes []snapshot.VolumeID) bool {
-	for _, v := range volumes {
-		if !e.locks.TryLock(v) {
+func (e *Engine) tryLock(r *run, keys []string) bool {
+	for _, key := range keys {
+		if !e.locks.TryLock(key) {
 			e.unlock(r)
 			return false
 		}
-		r.locked = append(r.locked, v)
+		r.locked = append(r.locked, key)
 	}
 	return true
 }
 
 func (e *Engine) unlock(r *run) {
-	for _, v := range r.locked {
-		e.locks.Unlock(v)
+	for _, key := range r.locked {
+		e.locks.Unlock(key)
 	}
 	r.locked = nil
 }
