@@ -36,6 +36,19 @@ func (s *session) volume(ctx context.Context, ref string) (inventory.Volume, err
 	})
 }
 
+// volumes finds each of them.
+func (s *session) volumes(ctx context.Context, refs []string) ([]snapshot.VolumeID, error) {
+	var found []snapshot.VolumeID
+	for _, ref := range refs {
+		v, err := s.volume(ctx, ref)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, v.ID)
+	}
+	return found, nil
+}
+
 // snapshot finds a snapshot by its id, by what a list shows of that, by its name, or as VOLUME@NAME.
 func (s *session) snapshot(ctx context.Context, ref string) (snapshot.Snapshot, error) {
 	if id, err := snapshot.ParseID[snapshot.ID](ref); err == nil {

@@ -83,12 +83,17 @@ type reverted struct {
 func (a *app) snapshotRevert() *cobra.Command {
 	var req engine.RevertRequest
 	var assert string
+	var siblings []string
 	c := a.changing("revert SNAPSHOT", "Make a volume's content that of one of its snapshots, in place",
 		"Hosts let go of the volume before, and have it again after. The content now is lost, unless --keep names a snapshot for it.",
 		"  ctl snapshot revert web01@before-upgrade --keep before-revert",
 		func(ctx context.Context, s *session, common engine.Common, args []string) (change, error) {
 			one, err := s.snapshot(ctx, args[0])
+			if err != nil {
+				return change{}, err
+			}
 			req.Common, req.Volume, req.Snapshot, req.KeepCurrent = common, one.Volume, one.ID, req.KeepName != ""
+			req.Siblings, err = s.volumes(ctx, siblings)
 			if assert != "" {
 				req.AssertDetached = &engine.Assertion{By: a.actor(), Reason: assert}
 			}
@@ -100,6 +105,8 @@ func (a *app) snapshotRevert() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&req.KeepName, "keep", "", "take a snapshot of the content now first, under this `name`")
 	f.BoolVar(&req.DropYounger, "drop-younger", false, "agree to lose the snapshots that the array drops with a revert")
+	f.StringArrayVar(&siblings, "sibling", nil,
+		"agree that this `volume` is rolled back too, where the array does that; may be given several times")
 	f.StringVar(&assert, "assert-detached", "",
 		"your word, with a `reason`, that nothing has the volume open, if neither array nor host can tell")
 	return c
