@@ -19,10 +19,15 @@ var wordable = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/@+-]*$`)
 // suggest lists what an argument may be: each a word with an explanation.
 type suggest func(ctx context.Context, s *session, add func(word, explanation string) bool) error
 
-// completes makes the command's arguments complete: one suggest for each, in order.
+// completes makes the command's arguments complete: one suggest for each, in order; nil for what only the user knows. The last
+// one serves for all that follow where the command takes any number.
 func (a *app) completes(c *cobra.Command, arguments ...suggest) *cobra.Command {
 	c.ValidArgsFunction = func(c *cobra.Command, args []string, begin string) ([]string, cobra.ShellCompDirective) {
-		if len(args) >= len(arguments) {
+		i := len(args)
+		if strings.HasSuffix(c.Use, "...") {
+			i = min(i, len(arguments)-1)
+		}
+		if i >= len(arguments) || arguments[i] == nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		var words []string
@@ -33,7 +38,7 @@ func (a *app) completes(c *cobra.Command, arguments ...suggest) *cobra.Command {
 			return len(words) < completionsMost
 		}
 		// A shell that asks for completions has no use for an error.
-		_ = a.with(c.Context(), func(s *session) error { return arguments[len(args)](c.Context(), s, add) })
+		_ = a.with(c.Context(), func(s *session) error { return arguments[i](c.Context(), s, add) })
 		return words, cobra.ShellCompDirectiveNoFileComp
 	}
 	return c
