@@ -9,16 +9,24 @@ import (
 	"github.com/storagesnap/storagesnap/snapshot"
 )
 
-const stepCreate = "CreateSnapshot"
+const (
+	stepCreate   = "CreateSnapshot"
+	stepQuiesced = "CreateQuiesced"
+)
 
-// createKind: intent (the row in Creating, its token, Pending) → CreateSnapshot → outcome (Ready, the head moves).
+// createKind: intent (the row in Creating, its token, Pending) → CreateSnapshot → outcome (Ready, the head moves). With a quiesce
+// the snapshot is taken while the host holds the writes, and a step behind it makes sure that they go on.
 func createKind() *kind {
 	return &kind{
 		name: kindCreate, format: 1, decode: decodeAs[CreateRequest],
 		locate:  locateVolume(func(r CreateRequest) snapshot.VolumeID { return r.Volume }),
 		prepare: prepareCreate, outcome: createdOutcome, failed: createFailed,
-		steps:  map[string]step{stepCreate: {do: doCreate, undo: undoCreate, find: findCreated}},
-		pivots: []string{stepCreate},
+		steps: map[string]step{
+			stepCreate:   {do: doCreate, undo: undoCreate, find: findCreated},
+			stepQuiesced: {do: doShots, find: findShots},
+			stepThaw:     {do: doThaw},
+		},
+		pivots: []string{stepCreate, stepQuiesced},
 	}
 }
 
@@ -42,7 +50,15 @@ func prepareCreate(ctx context.Context, r *run) (inventory.Change, error) {
 		row.Owner = req.Owner
 	}
 	r.p.Snapshot, r.p.Token = row.ID, driver.Token(row.Token)
-	r.plan(stepCreate)
+	if err := r.prepareFreeze(ctx, req.Quiesce); err != nil {
+		return inventory.Change{}, err
+	}
+	if r.d.Freeze == nil || len(r.d.Freeze.Hosts) == 0 {
+		r.plan(stepCreate)
+	} else {
+		r.d.Shots = []shot{{Token: r.p.Token, Volumes: []snapshot.VolumeID{r.vol.ID}}}
+		r.plan(stepQuiesced, stepThaw)
+	}
 	return inventory.Change{Volumes: r.volumeChange(r.pend(r.vol)), Put: []snapshot.Snapshot{row}}, nil
 }
 
@@ -154,6 +170,12 @@ func (r *run) madeRow(ctx context.Context, id snapshot.ID, m *made) (snapshot.Sn
 		return row, err
 	}
 	row.State, row.Native, row.TakenAt = snapshot.Ready, m.Native, m.TakenAt
+	if f := r.d.Freeze; f != nil {
+		row.Quiesce, row.Frozen = f.Outcome, f.For
+		if f.Flushed && f.Outcome == snapshot.QuiesceFrozen {
+			row.Consistency = snapshot.ApplicationConsistent
+		}
+	}
 	if m.Size > 0 {
 		row.Size = m.Size
 	}

@@ -46,11 +46,27 @@ func prepareDelete(ctx context.Context, r *run) (inventory.Change, error) {
 
 // deletable refuses, naming it, whatever stands in the way of a snapshot's deletion and can be known without the array.
 func (r *run) deletable(ctx context.Context, s snapshot.Snapshot) error {
+	if !s.Group.IsZero() && r.desc.Facts.GroupMemberDelete == driver.MemberDeleteRefused {
+		return driver.Blocked(driver.ErrUnsupported, []driver.Blocker{{Kind: "group", ID: s.Group.String(), Name: s.Name, Since: s.CreatedAt}},
+			"backend %q deletes no single members of a group; delete the group", r.b.name)
+	}
+	blockers, err := r.inTheWay(ctx, s)
+	switch {
+	case err != nil:
+		return err
+	case len(blockers) > 0:
+		return driver.Blocked(driver.ErrInUse, blockers, "snapshot %s cannot be deleted", s.ID)
+	}
+	return nil
+}
+
+// inTheWay lists holds, pins, younger snapshots and clones that need the snapshot.
+func (r *run) inTheWay(ctx context.Context, s snapshot.Snapshot) ([]driver.Blocker, error) {
 	blockers := kept(s, r.e.now())
 	if r.desc.Facts.SnapshotsDependent {
 		for o, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{Volume: s.Volume, State: snapshot.Ready}) {
 			if err != nil {
-				return classified(err)
+				return nil, classified(err)
 			}
 			if o.TakenAt.After(s.TakenAt) { // whatever its parent is: the array goes by time
 				blockers = append(blockers, driver.Blocker{Kind: "snapshot", ID: o.ID.String(), Name: o.Name, Since: o.CreatedAt})
@@ -60,17 +76,14 @@ func (r *run) deletable(ctx context.Context, s snapshot.Snapshot) error {
 	if r.desc.Facts.CloneDependence != driver.CloneIndependent {
 		for v, err := range r.e.inv.Volumes(ctx, inventory.VolumeQuery{Origin: s.ID}) {
 			if err != nil {
-				return classified(err)
+				return nil, classified(err)
 			}
 			if v.DeletedAt.IsZero() && !v.Independent {
 				blockers = append(blockers, driver.Blocker{Kind: "clone", ID: v.ID.String(), Name: v.Name, Since: v.CreatedAt})
 			}
 		}
 	}
-	if len(blockers) > 0 {
-		return driver.Blocked(driver.ErrInUse, blockers, "snapshot %s cannot be deleted", s.ID)
-	}
-	return nil
+	return blockers, nil
 }
 
 // kept lists the holds and pins that forbid a snapshot's deletion.
@@ -144,11 +157,15 @@ func deletedOutcome(ctx context.Context, r *run) (inventory.Change, any, error) 
 	if vol.Head == row.ID {
 		vol.Head = row.Parent
 	}
-	return inventory.Change{
+	change := inventory.Change{
 		Volumes:  r.volumeChange(vol),
 		Reparent: []inventory.Reparent{{Volume: vol.ID, From: row.ID, To: row.Parent}},
 		Drop:     []snapshot.ID{row.ID},
-	}, result{Volume: vol.ID, Snapshot: row.ID, RecoverableUntil: r.p.Recoverable}, nil
+	}
+	if change.Records, err = r.lastOfGroup(ctx, row); err != nil {
+		return change, nil, err
+	}
+	return change, result{Volume: vol.ID, Snapshot: row.ID, RecoverableUntil: r.p.Recoverable}, nil
 }
 
 func deleteFailed(ctx context.Context, r *run) (inventory.Change, error) {

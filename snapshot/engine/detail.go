@@ -16,6 +16,12 @@ type detail struct {
 	Others []*part `json:"others,omitempty"`
 	// Gone are the snapshots that a revert has dropped and that were taken out of the trees so far.
 	Gone []snapshot.ID `json:"gone,omitempty"`
+	// Group is the one that is made, reverted or deleted; Shots are the calls that take its snapshots, Freeze how writes are
+	// held meanwhile, and Skew how far apart the calls were.
+	Group  snapshot.GroupID `json:"group,omitzero"`
+	Shots  []shot           `json:"shots,omitempty"`
+	Freeze *freeze          `json:"freeze,omitempty"`
+	Skew   time.Duration    `json:"skew,omitempty"`
 	// Containers are those that it has for itself.
 	Containers []string `json:"containers,omitempty"`
 }
@@ -32,6 +38,7 @@ type part struct {
 	Token       driver.Token `json:"token,omitempty"`
 	AccessToken driver.Token `json:"access_token,omitempty"`
 	HostToken   driver.Token `json:"host_token,omitempty"`
+	SplitToken  driver.Token `json:"split_token,omitempty"`
 	// Snapshot is the one that is made, deleted, reverted to or cloned, and Ref how the array knows it.
 	Snapshot snapshot.ID        `json:"snapshot,omitzero"`
 	Ref      driver.SnapshotRef `json:"ref,omitzero"`

@@ -33,7 +33,7 @@ func factScenes(before func(*world, *stage), create, remove scene) []scene {
 		named(remove, "delete in a container", settings{facts: container, container: "c"}),
 		interruptedRevert(before, false), interruptedRevert(before, true),
 		containerRevert(before, false), containerRevert(before, true),
-		youngerRevert(before),
+		youngerRevert(before), splitScene(before), cloneSplitScene(before),
 	}
 	return all
 }
@@ -191,4 +191,53 @@ func TestDependentSnapshotsGoByTime(t *testing.T) {
 		names = append(names, b.Name)
 	}
 	require.ElementsMatch(t, []string{"three", "four"}, names, "all that the array has taken after it")
+}
+
+var untilSplit = driver.Facts{CloneDependence: driver.CloneUntilSplit}
+
+func splitScene(before func(*world, *stage)) scene {
+	return scene{
+		name: "split", settings: settings{facts: untilSplit},
+		before: func(w *world, s *stage) {
+			before(w, s)
+			clone, err := w.eng.Clone(ctx(w.t), engine.CloneRequest{Snapshot: s.one.ID, Name: "copy"})
+			require.NoError(w.t, err)
+			s.sibling = clone
+			err = w.eng.Delete(ctx(w.t), engine.DeleteRequest{Snapshot: s.one.ID})
+			require.ErrorIs(w.t, err, driver.ErrInUse)
+			require.Equal(w.t, clone.ID.String(), driver.BlockersOf(err)[0].ID)
+		},
+		act: func(w *world, s *stage) error {
+			_, err := w.eng.Split(w.context(), engine.SplitRequest{Common: s.common(), Volume: s.sibling.ID})
+			return err
+		},
+		after: func(w *world, s *stage, done bool) {
+			clone, err := w.eng.Volume(ctx(w.t), s.sibling.ID)
+			require.NoError(w.t, err)
+			require.Equal(w.t, done, clone.Independent)
+			require.Equal(w.t, s.one.ID, clone.Origin, "where it came from is remembered")
+			if done {
+				require.NoError(w.t, w.eng.Delete(ctx(w.t), engine.DeleteRequest{Snapshot: s.one.ID}))
+			}
+		},
+	}
+}
+
+func cloneSplitScene(before func(*world, *stage)) scene {
+	sc := cloneScene(before, true)
+	sc.name, sc.facts = "clone and split", untilSplit
+	sc.act = func(w *world, s *stage) error {
+		_, err := w.eng.Clone(w.context(), engine.CloneRequest{
+			Common: s.common(), Snapshot: s.one.ID, Name: "copy", ExternalID: "copy", Host: "pool", Split: true,
+		})
+		return err
+	}
+	after := sc.after
+	sc.after = func(w *world, s *stage, done bool) {
+		after(w, s, done)
+		if done {
+			require.NoError(w.t, w.eng.Delete(ctx(w.t), engine.DeleteRequest{Snapshot: s.one.ID}))
+		}
+	}
+	return sc
 }

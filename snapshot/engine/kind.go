@@ -69,6 +69,7 @@ func kinds() map[string]*kind {
 	table := make(map[string]*kind)
 	for _, k := range []*kind{
 		createKind(), deleteKind(), revertKind(), cloneKind(), importKind(), forgetKind(), deleteVolumeKind(),
+		createGroupKind(), revertGroupKind(), deleteGroupKind(), splitKind(),
 	} {
 		table[k.name] = k
 	}

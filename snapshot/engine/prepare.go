@@ -26,6 +26,11 @@ func (r *run) plan(names ...string) {
 	}
 }
 
+// planFor is plan for a step about several members, or about one that may be any: it names the one in focus.
+func (r *run) planFor(name string) {
+	r.op.Steps = append(r.op.Steps, inventory.Step{Name: name, State: inventory.StepPlanned, Volume: r.p.Volume})
+}
+
 // planned reports whether the operation has a step of that name.
 func (r *run) planned(name string) bool {
 	return slices.ContainsFunc(r.op.Steps, func(s inventory.Step) bool { return s.Name == name })
@@ -217,7 +222,7 @@ func (r *run) rowNow(ctx context.Context, id snapshot.ID) (snapshot.Snapshot, er
 
 // chooseTokens chooses the identity of every effect that the operation may have, before any of them.
 func (r *run) chooseTokens(ctx context.Context) error {
-	for _, token := range []*driver.Token{&r.p.Token, &r.p.AccessToken, &r.p.HostToken} {
+	for _, token := range []*driver.Token{&r.p.Token, &r.p.AccessToken, &r.p.HostToken, &r.p.SplitToken} {
 		var err error
 		if *token, err = r.e.newToken(ctx); err != nil {
 			return err

@@ -127,6 +127,7 @@ func (e *Engine) claim(ctx context.Context, r *run) error {
 // goOn continues from the journal. An effect that was sent before may still be under way at the array; the contracts of
 // the steps know that from Resume and SentAt.
 func (r *run) goOn(ctx context.Context) error {
+	r.thawFirst(ctx)
 	if err := r.reopen(ctx); err != nil {
 		if ctx.Err() != nil {
 			return errLost

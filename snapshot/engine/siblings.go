@@ -24,9 +24,15 @@ func (r *run) enlistSiblings(ctx context.Context, agreed []snapshot.VolumeID, ta
 	if err != nil {
 		return err
 	}
+	return r.follow(ctx, siblings, agreed, target)
+}
+
+// follow makes volumes members that are rolled back by another member's call, if the request names exactly those. The head of
+// each becomes its snapshot that was taken together with a target, if it has one.
+func (r *run) follow(ctx context.Context, siblings []inventory.Volume, agreed []snapshot.VolumeID, targets ...snapshot.Snapshot) error {
 	for _, id := range agreed {
 		if !slices.ContainsFunc(siblings, func(v inventory.Volume) bool { return v.ID == id }) {
-			return driver.Errorf(driver.ErrInvalid, "volume %s is not rolled back with volume %s: do not name it", id, r.vol.ID)
+			return driver.Errorf(driver.ErrInvalid, "volume %s is not rolled back with the others: do not name it", id)
 		}
 	}
 	var missed []driver.Blocker
@@ -36,8 +42,8 @@ func (r *run) enlistSiblings(ctx context.Context, agreed []snapshot.VolumeID, ta
 		}
 	}
 	if len(missed) > 0 {
-		return driver.Blocked(driver.ErrConflict, missed, "backend %q rolls back all volumes of container %s together; "+
-			"name the others in the request to agree, or clone the snapshot instead", r.b.name, r.vol.Container)
+		return driver.Blocked(driver.ErrConflict, missed, "backend %q rolls back all volumes of a container together; "+
+			"name the others in the request to agree, or clone the snapshots instead", r.b.name)
 	}
 	main := r.member
 	for _, v := range siblings {
@@ -46,8 +52,11 @@ func (r *run) enlistSiblings(ctx context.Context, agreed []snapshot.VolumeID, ta
 			return err
 		}
 		r.p.Follows = true
-		if r.p.Snapshot, err = r.sameInstant(ctx, v.ID, target); err != nil {
-			return err
+		for _, target := range targets {
+			var err error
+			if r.p.Snapshot, err = r.sameInstant(ctx, v.ID, target); err != nil {
+				return err
+			}
 		}
 	}
 	r.member = main

@@ -158,10 +158,12 @@ func (e *Engine) remembered(ctx context.Context, r *run, prior inventory.Operati
 	switch prior.Kind {
 	case kindCreate:
 		_, err = e.inv.Snapshot(ctx, res.Snapshot)
-	case kindClone, kindImport, kindRevert:
+	case kindCreateGroup, kindRevertGroup:
+		_, err = e.Group(ctx, res.Group)
+	case kindClone, kindImport, kindRevert, kindSplit:
 		_, err = e.inv.Volume(ctx, res.Volume)
 	}
-	if errors.Is(err, inventory.ErrNotFound) {
+	if errors.Is(err, inventory.ErrNotFound) || errors.Is(err, driver.ErrNotFound) {
 		return nil, inventory.Operation{}, refused(r.op.Kind, driver.Errorf(driver.ErrConflict,
 			"operation id %s succeeded, but what it made or changed was removed since", prior.ID), "choose a fresh operation id")
 	}
