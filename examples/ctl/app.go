@@ -76,7 +76,7 @@ func (a *app) root() *cobra.Command {
 	f.BoolVarP(&a.flags.verbose, "verbose", "v", false, "write log records to stderr")
 	a.complete(root, "output", outputText, outputJSON, outputYAML)
 	root.AddCommand(
-		a.backendCommands(), a.volumeCommands(), a.snapshotCommands(), a.treeCommand(), a.operationCommands(),
+		a.backendCommands(), a.volumeCommands(), a.snapshotCommands(), a.groupCommands(), a.treeCommand(), a.operationCommands(),
 		a.explainCommand(), a.checkCommand(), a.configCommands(), a.driversCommand(), a.migrateCommand(),
 	)
 	return root

@@ -107,6 +107,10 @@ func (s *session) snapshotDetails(ctx context.Context, one snapshot.Snapshot) *l
 	l.add("expires", stamp(one.ExpiresAt))
 	l.add("size", fmt.Sprintf("%s (%d bytes)", size(one.Size), one.Size))
 	l.add("consistency", string(one.Consistency))
+	l.add("quiesce", string(one.Quiesce))
+	if one.Frozen > 0 {
+		l.add("writes held", one.Frozen.String())
+	}
 	l.add("group", one.Group.String())
 	for _, h := range one.Holds {
 		l.add("held", holdText(h))

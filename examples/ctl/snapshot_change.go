@@ -16,6 +16,7 @@ import (
 func (a *app) snapshotCreate() *cobra.Command {
 	var req engine.CreateRequest
 	var labels []string
+	var quiesce quiesceFlags
 	c := a.changing("create VOLUME NAME", "Take a snapshot of a volume", "",
 		"  ctl snapshot create web01 before-upgrade --label ticket=4711",
 		func(ctx context.Context, s *session, common engine.Common, args []string) (change, error) {
@@ -23,7 +24,7 @@ func (a *app) snapshotCreate() *cobra.Command {
 			if err != nil {
 				return change{}, err
 			}
-			req.Common, req.Volume, req.Name = common, v.ID, args[1]
+			req.Common, req.Volume, req.Name, req.Quiesce = common, v.ID, args[1], quiesce.wanted()
 			req.Labels, err = labelsFrom(labels)
 			return change{do: func(ctx context.Context) error {
 				made, err := s.eng.Create(ctx, req)
@@ -39,6 +40,7 @@ func (a *app) snapshotCreate() *cobra.Command {
 	f := c.Flags()
 	f.StringArrayVar(&labels, "label", nil, "a label, as `key=value`; may be given several times")
 	f.StringVar(&req.Owner, "owner", "", "the account that it belongs to (default: the volume's)")
+	quiesce.flags(c)
 	return c
 }
 

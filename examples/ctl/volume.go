@@ -16,7 +16,8 @@ import (
 func (a *app) volumeCommands() *cobra.Command {
 	return a.group("volume", "List, import, forget and delete volumes", "",
 		a.volumeList(), a.completes(a.volumeShow(), volumeWords), a.completes(a.volumeImport(), backendWords),
-		a.completes(a.volumeForget(), volumeWords), a.completes(a.volumeDelete(), volumeWords))
+		a.completes(a.volumeForget(), volumeWords), a.completes(a.volumeDelete(), volumeWords),
+		a.completes(a.volumeSplit(), volumeWords))
 }
 
 func (a *app) volumeList() *cobra.Command {
@@ -176,6 +177,22 @@ func (a *app) volumeDelete() *cobra.Command {
 		"what becomes of its snapshots: `refuse`, keep or delete")
 	a.complete(c, "snapshots", string(engine.SnapshotsRefuse), string(engine.SnapshotsKeep), string(engine.SnapshotsDelete))
 	return c
+}
+
+func (a *app) volumeSplit() *cobra.Command {
+	return a.changing("split VOLUME", "Make a clone independent of the snapshot that it came from", "",
+		"  ctl volume split web01-test",
+		func(ctx context.Context, s *session, common engine.Common, args []string) (change, error) {
+			v, err := s.volume(ctx, args[0])
+			req := engine.SplitRequest{Common: common, Volume: v.ID}
+			return change{do: func(ctx context.Context) error {
+				tell, end := a.part("split")
+				req.Progress = tell
+				v, err := s.eng.Split(ctx, req)
+				end()
+				return s.madeVolume("split", v, err)
+			}}, err
+		})
 }
 
 // removed is what a verb that removes something prints.
