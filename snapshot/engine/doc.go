@@ -27,7 +27,11 @@
 //	delete         intent, DELETESNAPSHOT, outcome                                             back to ready, if refused
 //	revert         intent, Detach, Revoke, [KeepCurrent], fence + REVERT, Volume, Grant,       delete what was kept, Grant,
 //	               Attach, outcome                                                             Attach
-//	clone          intent, Clone, [Grant, Introduce], OUTCOME                                  Withdraw, Revoke, Discard
+//	clone          intent, Clone, [SplitClone], [GrantClone, Introduce], OUTCOME               Withdraw, Revoke, Discard
+//	split          intent, SPLIT, outcome                                                      –
+//	create-group   intent, CREATEGROUP, [Thaw], outcome                                        delete by token
+//	revert-group   as revert, each step for every volume; the first REVERT is the pivot        as revert
+//	delete-group   intent, DELETEGROUP or DELETESNAPSHOTS, outcome                             back to ready, if refused
 //	import         intent, records of the snapshots that are there, OUTCOME                    drop the records
 //	forget         OUTCOME                                                                     –
 //	delete-volume  intent, Detach, Revoke, [CondemnSnapshots, DELETESNAPSHOTS], DELETEVOLUME,  Grant, Attach
@@ -35,6 +39,20 @@
 //
 // Every token, and how a volume was attached, is durable before anything is touched. A call of unknown outcome is never
 // blindly sent again: it is looked up by its token, or repeated where its contract says that this is harmless.
+//
+// # Several volumes
+//
+// A group is one operation over all its volumes: one intent, one outcome, and between them the fewest calls that take all. What one
+// call of an array takes together is of one instant. If several calls are needed, on one backend or on many, a quiesce must hold
+// all writes meanwhile; without one the request is refused. A group says how consistent it is, how far apart its members may be, and
+// for how long writes were held. It is degraded while a member is missing or deleted, and goes with its last.
+//
+// A freeze is a lease: its tokens and its longest time are in the journal before a host is asked, nothing is committed while it
+// lasts, a watchdog ends it should a call hang, and whoever takes an operation over thaws before anything else. A freeze that
+// did not last, or of which nobody can tell, counts as none: the snapshot says so, or is removed if the freeze was required.
+//
+// Where an array snapshots or rolls back a container as a whole, the container is locked for each operation on one of its volumes,
+// over all processes. Its revert names all volumes that it rolls back, lets go of them all, and gives them all back.
 //
 // # Guarantees
 //
