@@ -38,8 +38,10 @@ func askFor[T any](
 	if err := r.hold(ctx); err != nil { // directly before sending
 		return none, err
 	}
+	ctx, over := r.callSpan(ctx, op)
 	began := time.Now()
 	result, err := f(ctx)
+	over(err)
 	log := r.e.log.With("operation", r.id.String(), "kind", r.op.Kind, "call", op, "backend", r.b.name, "took", time.Since(began))
 	if err != nil {
 		err = driver.In(op, err)

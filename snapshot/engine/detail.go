@@ -24,6 +24,8 @@ type detail struct {
 	Skew   time.Duration    `json:"skew,omitempty"`
 	// Containers are those that it has for itself.
 	Containers []string `json:"containers,omitempty"`
+	// Trace is the W3C traceparent of the operation's first span, for those of later processes to link to.
+	Trace string `json:"trace,omitempty"`
 }
 
 // part is what the journal remembers of one volume of an operation.

@@ -82,6 +82,11 @@
 // A request that is refused before its intent leaves nothing, not even an operation. If State in the error is Waiting, the
 // operation keeps its volume and goes on by itself, or after [Engine.Retry].
 //
+// # Telemetry
+//
+// With a tracer and a meter of OpenTelemetry in [Options], every operation, step and call has a span, and what an operator
+// watches has a metric: [Scope] lists them. Secrets and users' names and labels are in none.
+//
 // # Concurrency
 //
 // An Engine is safe for concurrent use. Requests for one volume are served in the order in which they came; those for

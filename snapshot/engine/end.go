@@ -102,5 +102,6 @@ func (r *run) ended(ctx context.Context, state inventory.OperationState) {
 		}
 		log.WarnContext(ctx, "operation ended", "error", r.cause)
 	}
+	r.e.tel.ended(ctx, r, state)
 	r.event(state, "", r.cause)
 }

@@ -20,6 +20,7 @@ func (r *run) execute(ctx context.Context) error {
 	if !r.op.State.Open() {
 		return nil // it was done at once
 	}
+	ctx = r.in(ctx)
 	for !r.op.Undoing {
 		switch {
 		case r.cancelAsked.Load() && r.mayTurnBack():
@@ -86,7 +87,7 @@ func (r *run) forward(ctx context.Context) error {
 	if at.Resume && i == r.pivot() && !st.repeat {
 		return r.resolve(ctx, at, nil)
 	}
-	err := r.call(ctx, func(ctx context.Context) error { return st.do(ctx, r, at) })
+	err := r.call(ctx, at, func(ctx context.Context) error { return st.do(ctx, r, at) })
 	if err == nil {
 		return r.stepDone(ctx, at)
 	}
@@ -95,7 +96,7 @@ func (r *run) forward(ctx context.Context) error {
 }
 
 // call lets a lost lease end the call under way, and a cancellation if the call can be undone.
-func (r *run) call(ctx context.Context, f func(context.Context) error) error {
+func (r *run) call(ctx context.Context, at driver.Attempt, f func(context.Context) error) error {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	r.endCall.Store(&end)
@@ -104,7 +105,10 @@ func (r *run) call(ctx context.Context, f func(context.Context) error) error {
 		r.endUndoable.Store(&end)
 		defer r.endUndoable.Store(nil)
 	}
-	return f(ctx)
+	ctx, over := r.stepSpan(ctx, r.doing(), at)
+	err := f(ctx)
+	over(err)
+	return err
 }
 
 // mark writes down, in memory, that the step is about to be sent; the caller commits before it is.
@@ -177,7 +181,9 @@ func (r *run) resolve(ctx context.Context, at driver.Attempt, cause error) error
 	if r.cause = cause; cause == nil {
 		cause = driver.Errorf(driver.ErrUnavailable, "%s was interrupted before it reached the array", rec.Name)
 	}
-	done, err := st.find(ctx, r, at)
+	finding, over := r.stepSpan(ctx, SpanFind, at)
+	done, err := st.find(finding, r, at)
+	over(err)
 	switch {
 	case errors.Is(err, errLost) || err != nil && ctx.Err() != nil:
 		return errLost
@@ -212,7 +218,7 @@ func (r *run) backward(ctx context.Context) error {
 	at := driver.Attempt{Resume: true, SentAt: rec.SentAt}
 	for r.tries = 1; ; r.tries++ {
 		r.event(inventory.Running, rec.Name, nil)
-		err := r.call(ctx, func(ctx context.Context) error { return st.undo(ctx, r, at) })
+		err := r.call(ctx, at, func(ctx context.Context) error { return st.undo(ctx, r, at) })
 		if err == nil {
 			rec.State = inventory.StepUndone
 			return r.progressUndo(ctx)
@@ -300,6 +306,7 @@ func (r *run) park(ctx context.Context, cause error, retry bool, next string) er
 		return err
 	}
 	r.e.log.WarnContext(ctx, "operation waits", "operation", r.id.String(), "kind", r.op.Kind, "retry", retry, "error", cause)
+	r.e.tel.count(ctx, r.op.Kind, string(inventory.Waiting))
 	r.event(inventory.Waiting, "", cause)
 	return errParked
 }

@@ -92,7 +92,8 @@ func (e *Engine) takeUp(ctx context.Context, op inventory.Operation, cancel bool
 	}
 	e.log.InfoContext(ctx, "operation taken up", "operation", op.ID.String(), "kind", op.Kind, "state", string(op.State),
 		"left_by", op.LeaseOwner, "undoing", op.Undoing, "cursor", op.Cursor)
-	e.wg.Go(func() { e.finish(r, r.goOn(e.base)) })
+	r.takenUp(ctx, op.State)
+	e.wg.Go(func() { e.finish(r, r.goOn(r.in(e.base))) })
 	return nil
 }
 
@@ -103,6 +104,7 @@ func (e *Engine) requeue(ctx context.Context, r *run) error {
 		e.release(r)
 		return fmt.Errorf("%w: %w", errLost, err)
 	}
+	r.takenUp(ctx, inventory.Queued)
 	e.wg.Go(func() { e.finish(r, e.whenFree(r, e.lockKeys(ctx, r.op.Volumes))) })
 	return nil
 }

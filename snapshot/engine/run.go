@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/storagesnap/storagesnap/inventory"
 	"github.com/storagesnap/storagesnap/snapshot"
@@ -58,6 +62,10 @@ type run struct {
 	begun       chan struct{} // closed once it is durable, or refused
 	done        chan struct{}
 	err         error // how it ended, for those who wait
+
+	span      trace.Span // of the operation while this process works on it
+	trace     string     // the span's, for the journal
+	stepAttrs []attribute.KeyValue
 }
 
 func newRun(e *Engine, k *kind) *run {
@@ -72,6 +80,7 @@ func newRun(e *Engine, k *kind) *run {
 func (r *run) commit(ctx context.Context, c inventory.Change) error {
 	next := r.op
 	next.Steps = slices.Clone(r.op.Steps)
+	r.d.Trace = cmp.Or(r.d.Trace, r.trace)
 	next.Detail = r.d.encode()
 	next.LeaseOwner = r.e.opts.Owner
 	saved, err := r.write(ctx, c, next)
