@@ -26,7 +26,7 @@ func undoKeep(ctx context.Context, r *run, at driver.Attempt) error {
 func doRevert(ctx context.Context, r *run, at driver.Attempt) error {
 	touched := r.rolledBack()
 	for _, m := range touched {
-		if err := r.in(m, func() error { return r.fence(ctx, at) }); err != nil {
+		if err := r.with(m, func() error { return r.fence(ctx, at) }); err != nil {
 			return err
 		}
 		if at.Resume && !m.fenced() {
@@ -68,8 +68,8 @@ func (m *member) fenced() bool {
 	return m.p.Attachment != nil || m.b.able.Access != nil || m.desc.Facts.RevertFenced
 }
 
-// in calls f with the member in focus.
-func (r *run) in(m *member, f func() error) error {
+// with calls f with the member in focus.
+func (r *run) with(m *member, f func() error) error {
 	defer func(was *member) { r.member = was }(r.member)
 	r.member = m
 	return f()

@@ -105,7 +105,7 @@ func (r *run) dropRows(ctx context.Context, refs []driver.SnapshotRef, outcome *
 		for _, ref := range refs {
 			var row snapshot.Snapshot
 			var found bool
-			err := r.in(m, func() (err error) { row, found, err = r.rowOf(ctx, ref); return err })
+			err := r.with(m, func() (err error) { row, found, err = r.rowOf(ctx, ref); return err })
 			if err != nil {
 				return nil, err
 			}
