@@ -33,6 +33,7 @@ type scene struct {
 type stage struct {
 	one, two snapshot.Snapshot
 	native   driver.VolumeID
+	lost     driver.SnapshotRef // at the array, without a record
 	op       inventory.OperationID
 	sibling  inventory.Volume
 	foreign  driver.SnapshotRef
@@ -89,7 +90,7 @@ func scenes() []scene {
 		},
 	}
 	all := append(revertScenes(twoSnapshots), factScenes(twoSnapshots, create, remove)...)
-	all = append(all, groupScenes()...)
+	all = append(append(all, groupScenes()...), auditScenes()...)
 	return append(all, create, remove, cloneScene(twoSnapshots, false), cloneScene(twoSnapshots, true),
 		importScene(), forgetScene(twoSnapshots),
 		deleteVolumeScene(engine.SnapshotsDelete, false), deleteVolumeScene(engine.SnapshotsDelete, true),

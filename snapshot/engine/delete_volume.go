@@ -25,13 +25,15 @@ func deleteVolumeKind() *kind {
 		locate:  locateVolume(func(r DeleteVolumeRequest) snapshot.VolumeID { return r.Volume }),
 		prepare: prepareDeleteVolume, outcome: volumeDeletedOutcome, failed: deleteVolumeFailed,
 		steps: map[string]step{
-			stepDetach:        {do: doDetach, undo: undoDetach},
-			stepRevoke:        {do: doRevoke, undo: undoRevoke},
-			stepCondemn:       {do: doCondemn, undo: undoCondemn},
-			stepDropSnapshots: {do: doDropSnapshots, repeat: true},
-			stepDeleteVolume:  {do: doDeleteVolume, find: findVolumeDeleted, repeat: true},
+			stepDetach:        {do: doDetach, undo: undoDetach, tell: tellDetach},
+			stepRevoke:        {do: doRevoke, undo: undoRevoke, late: true, tell: tellRevoke},
+			stepCondemn:       {do: doCondemn, undo: undoCondemn, tell: tellCondemn},
+			stepDropSnapshots: {do: doDropSnapshots, repeat: true, late: true, tell: tellDropSnapshots},
+			stepDeleteVolume:  {do: doDeleteVolume, find: findVolumeDeleted, repeat: true, late: true, tell: tellDeleteVolume},
 		},
 		pivots: []string{stepDropSnapshots, stepDeleteVolume}, goBack: true,
+		ends:  endsDeleteVolume,
+		after: func(_ *run, _ inventory.Change, v *PlannedVolume) { v.Gone = true },
 	}
 }
 
@@ -47,10 +49,11 @@ func prepareDeleteVolume(ctx context.Context, r *run) (inventory.Change, error) 
 	if r.b.able.Volumes == nil {
 		return none, driver.Errorf(driver.ErrUnsupported, "backend %q cannot delete volumes", r.b.name)
 	}
+	r.fore.loseOf(lossVolume, r.vol, "it is deleted at the array, with its content")
 	if err := r.snapshotsLeft(ctx, req.Snapshots); err != nil {
 		return none, err
 	}
-	if err := r.openHost(ctx); err != nil {
+	if err := errors.Join(r.openHost(ctx), r.unused()); err != nil {
 		return none, err
 	}
 	if err := r.chooseTokens(ctx); err != nil {
@@ -78,6 +81,9 @@ func (r *run) snapshotsLeft(ctx context.Context, policy SnapshotsPolicy) error {
 			all = append(all, driver.Blocker{Kind: "snapshot", ID: s.ID.String(), Name: s.Name, Since: s.CreatedAt})
 		}
 		stuck = append(stuck, kept(s, r.e.now())...)
+		if policy == SnapshotsDelete {
+			r.fore.lose(s, "the volume's snapshots are deleted with it")
+		}
 	}
 	n := r.vol.SnapshotCount
 	switch {
@@ -104,6 +110,14 @@ func doCondemn(ctx context.Context, r *run, _ driver.Attempt) error {
 		}
 		return nil
 	}))
+}
+
+func tellCondemn(r *run) PlannedStep {
+	most := inventory.MaxChange - 1
+	return PlannedStep{
+		Does: "the volume's snapshots are marked, so that nothing begins to use one", Undo: "they can be used again",
+		Calls: []PlannedCall{commits((r.vol.SnapshotCount + most - 1) / most)},
+	}
 }
 
 // partly is the error of a step that has several effects: whatever its last call says, others may have taken place.
@@ -179,6 +193,15 @@ func doDropSnapshots(ctx context.Context, r *run, at driver.Attempt) error {
 	return nil
 }
 
+func tellDropSnapshots(r *run) PlannedStep {
+	n := r.vol.SnapshotCount
+	return PlannedStep{
+		Does: fmt.Sprintf("the array deletes the snapshots of %s, youngest first: %d", r.theVolume(), n),
+		// One after the other, each out of the tree as soon as it is gone.
+		Calls: []PlannedCall{r.sends("DeleteSnapshot")[0].times(n), commits(n)},
+	}
+}
+
 func doDeleteVolume(ctx context.Context, r *run, at driver.Attempt) error {
 	if err := r.fence(ctx, at); absentIsDone(err) != nil {
 		return err
@@ -188,6 +211,13 @@ func doDeleteVolume(ctx context.Context, r *run, at driver.Attempt) error {
 	})
 	r.d.Recoverable = res.RecoverableUntil
 	return absentIsDone(err)
+}
+
+func tellDeleteVolume(r *run) PlannedStep {
+	return PlannedStep{
+		Does:  fmt.Sprintf("once nobody has it open, the array deletes %s", r.theVolume()),
+		Calls: append(r.fenceCalls(), r.sends("DeleteVolume")...),
+	}
 }
 
 func findVolumeDeleted(ctx context.Context, r *run, _ driver.Attempt) (bool, error) {
@@ -207,9 +237,15 @@ func volumeDeletedOutcome(_ context.Context, r *run) (inventory.Change, any, err
 		change[0].Delete = true
 		return inventory.Change{Volumes: change}, res, nil
 	}
-	vol.DeletedAt, vol.Host, vol.Disk = r.e.now(), "", ""
-	vol.Former, vol.Native = append(slices.Clone(vol.Former), vol.Native), "" // the array may give the id to another
-	return inventory.Change{Volumes: r.volumeChange(vol)}, res, nil
+	return inventory.Change{Volumes: r.volumeChange(r.historyOf(vol))}, res, nil
+}
+
+func endsDeleteVolume(r *run) string {
+	req := r.req.(DeleteVolumeRequest) //nolint:forcetypeassert,errcheck // the kind's own request
+	if req.Snapshots == SnapshotsKeep && r.vol.SnapshotCount > 0 {
+		return "the inventory has the volume as history only; its snapshots can be cloned"
+	}
+	return "the volume is not in the inventory any more"
 }
 
 func deleteVolumeFailed(_ context.Context, r *run) (inventory.Change, error) {

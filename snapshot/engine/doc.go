@@ -40,6 +40,11 @@
 // Every token, and how a volume was attached, is durable before anything is touched. A call of unknown outcome is never
 // blindly sent again: it is looked up by its token, or repeated where its contract says that this is harmless.
 //
+// # Plans
+//
+// [Engine.Plan] makes a request's checks and lists the steps that they choose, with their calls, what is lost and what is in
+// the way, and touches nothing. Its version, put into the request, makes sure that what somebody saw is what runs.
+//
 // # Several volumes
 //
 // A group is one operation over all its volumes: one intent, one outcome, and between them the fewest calls that take all. What one
@@ -62,8 +67,11 @@
 // brought to an end now, because an array is down or refuses, waits, and says why: [Engine.ExplainOperation].
 //
 // Two processes never work on one volume at once: the inventory's compare-and-swap is the lock, and a lease says for how
-// long. One window remains: a process that is stopped (a debugger, a paused virtual machine) between the check of its lease
-// and the sending of a call, and woken after another has taken over, sends that one call.
+// long. The lease is looked at directly before each call, by the monotonic and by the wall clock, whichever leaves less; a call
+// is cut off shortly before the lease ends if it cannot be renewed; and whoever takes over a step in flight reckons with its
+// effect until [driver.Facts].Settle after the take-over. One window remains: a process that is stopped (a debugger, a
+// paused virtual machine) between the check of its lease and the sending of a call, and woken after another has taken over,
+// sends that one call. It commits nothing, and sends nothing else.
 //
 // # Errors
 //

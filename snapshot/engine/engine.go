@@ -25,7 +25,8 @@ type Options struct {
 
 	// Logger receives the engine's records; nil discards them.
 	Logger *slog.Logger
-	// Clock is the engine's clock; nil is time.Now. Leases go by the store's clock, not by this one.
+	// Clock is the engine's clock; nil is time.Now. Leases go by the store's clock, not by this one; but when this one is ahead
+	// of the monotonic one, as after a suspend, the engine asks the store again before it trusts its lease.
 	Clock func() time.Time
 	// Owner names this process in leases. A process that is started again under the same name goes on with its operations
 	// at once, so no two processes may have one name at a time. Empty means a random name: then what a dead process left
@@ -242,17 +243,9 @@ func (e *Engine) now() time.Time { return micro(e.opts.Clock()) }
 
 // newToken returns a fresh token of the inventory's installation.
 func (e *Engine) newToken(ctx context.Context) (driver.Token, error) {
-	e.mu.Lock()
-	id := e.installation
-	e.mu.Unlock()
-	if id == "" {
-		var err error
-		if id, err = e.inv.Installation(ctx); err != nil {
-			return "", classified(err)
-		}
-		e.mu.Lock()
-		e.installation = id
-		e.mu.Unlock()
+	id, err := e.installationID(ctx)
+	if err != nil {
+		return "", err
 	}
 	return driver.NewToken(id)
 }

@@ -20,7 +20,7 @@ func (r *run) execute(ctx context.Context) error {
 	if !r.op.State.Open() {
 		return nil // it was done at once
 	}
-	ctx = r.in(ctx)
+	ctx = r.spanned(ctx)
 	for !r.op.Undoing {
 		switch {
 		case r.cancelAsked.Load() && r.mayTurnBack():
@@ -76,11 +76,11 @@ func (r *run) forward(ctx context.Context) error {
 			return err
 		}
 	}
-	at := driver.Attempt{Resume: !r.unsent(), SentAt: rec.SentAt}
-	if !at.Resume {
-		at.SentAt = time.Time{}
+	var at driver.Attempt
+	first := r.unsent()
+	if !first {
+		at = r.again(rec)
 	}
-	first := !at.Resume
 	r.tries++
 	rec.Attempts++
 	r.event(inventory.Running, rec.Name, nil)
@@ -91,6 +91,7 @@ func (r *run) forward(ctx context.Context) error {
 	if err == nil {
 		return r.stepDone(ctx, at)
 	}
+	r.sentBy = r.e.opts.Clock()
 	rec.Error = err.Error()
 	return r.stepFailed(ctx, err, first)
 }
@@ -115,17 +116,16 @@ func (r *run) call(ctx context.Context, at driver.Attempt, f func(context.Contex
 func (r *run) mark(i int) {
 	rec := &r.op.Steps[i]
 	rec.State, rec.SentAt = inventory.StepSent, r.e.now()
-	r.fresh, r.tries = true, 0
+	r.fresh, r.tries, r.sentBy = true, 0, time.Time{}
 }
 
 // stepDone moves the cursor on. The commit that says so also marks the next step as sent; before a read and before the
 // outcome there is none, since doing the step again with Resume would find it done.
 func (r *run) stepDone(ctx context.Context, at driver.Attempt) error {
 	i := r.op.Cursor
-	if at.Resume && i >= r.pivot() && r.kind.steps[r.op.Steps[i].Name].repeat {
-		// An earlier send may still be applied. It must not be after what comes next gives the volume back.
-		if err := pause(ctx, r.desc.Facts.Settle); err != nil {
-			return errLost
+	if at.Resume && r.kind.steps[r.op.Steps[i].Name].late {
+		if err := r.settle(ctx); err != nil {
+			return err
 		}
 	}
 	r.op.Steps[i].State = inventory.StepDone
@@ -161,7 +161,7 @@ func (r *run) stepFailed(ctx context.Context, err error, first bool) error {
 	case i < p:
 		return r.turnBack(ctx, err)
 	case i == p && !st.repeat:
-		return r.resolve(ctx, driver.Attempt{Resume: true, SentAt: rec.SentAt}, err)
+		return r.resolve(ctx, r.again(rec), err)
 	case again:
 		return r.backOff(ctx, err)
 	case driver.ClassOf(err).Transient():
@@ -201,10 +201,10 @@ func (r *run) resolve(ctx context.Context, at driver.Attempt, cause error) error
 // confirm is for a pivot that is refused for certain now but was sent before without a reply: once an earlier send can
 // have no effect any more, find says which it is.
 func (r *run) confirm(ctx context.Context, cause error) error {
-	if pause(ctx, r.desc.Facts.Settle) != nil {
-		return errLost
+	if err := r.settle(ctx); err != nil {
+		return err
 	}
-	return r.resolve(ctx, driver.Attempt{Resume: true, SentAt: r.op.Steps[r.op.Cursor].SentAt}, cause)
+	return r.resolve(ctx, r.again(&r.op.Steps[r.op.Cursor]), cause)
 }
 
 // backward undoes the step at the cursor, if it may have been sent.
@@ -215,9 +215,14 @@ func (r *run) backward(ctx context.Context) error {
 	if rec.State != inventory.StepSent && rec.State != inventory.StepDone || st.undo == nil {
 		return nil
 	}
-	at := driver.Attempt{Resume: true, SentAt: rec.SentAt}
 	for r.tries = 1; ; r.tries++ {
 		r.event(inventory.Running, rec.Name, nil)
+		if st.late { // neither the step nor an earlier try to undo it may come after this one
+			if err := r.settle(ctx); err != nil {
+				return err
+			}
+		}
+		at := r.again(rec)
 		err := r.call(ctx, at, func(ctx context.Context) error { return st.undo(ctx, r, at) })
 		if err == nil {
 			rec.State = inventory.StepUndone
@@ -226,6 +231,7 @@ func (r *run) backward(ctx context.Context) error {
 		if errors.Is(err, errLost) || ctx.Err() != nil {
 			return errLost
 		}
+		r.sentBy = r.e.opts.Clock()
 		err = fmt.Errorf("undo of %s: %w", rec.Name, err)
 		switch {
 		case !driver.ClassOf(err).Transient():

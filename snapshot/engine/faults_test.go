@@ -188,7 +188,7 @@ func cancelAt(w *world, sc *scene, st *stage, n int) (canceled bool, acted error
 	defer cancel()
 	w.ctx = c
 	defer func() { w.ctx = nil }()
-	w.killer.onPoint = func(point int) {
+	w.killer.onPoint = func(point int, _ string) {
 		if point == n {
 			canceled = true
 			cancel()

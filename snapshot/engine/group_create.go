@@ -63,10 +63,15 @@ func createGroupKind() *kind {
 		},
 		prepare: prepareCreateGroup, outcome: groupCreatedOutcome, failed: createGroupFailed,
 		steps: map[string]step{
-			stepGroup: {do: doShots, find: findShots},
-			stepThaw:  {do: doThaw},
+			stepGroup: {do: doShots, find: findShots, tell: tellShots},
+			stepThaw:  {do: doThaw, tell: tellThaw},
 		},
 		pivots: []string{stepGroup},
+		ends:   says("the group's snapshots are in their trees, and the contents descend from them"),
+		after: func(r *run, _ inventory.Change, v *PlannedVolume) {
+			req := r.req.(CreateGroupRequest) //nolint:forcetypeassert,errcheck // the kind's own request
+			v.HeadAfter = PlannedHead{New: true, Name: req.Name}
+		},
 	}
 }
 

@@ -41,6 +41,10 @@ type kind struct {
 	// operation's pivot; if none is, the outcome is.
 	steps  map[string]step
 	pivots []string
+	// ends is a sentence for a plan: what the outcome makes the inventory say. after, if not nil, completes what becomes of one
+	// of its volumes, which is in focus; the head stays where it was unless after says otherwise.
+	ends  func(r *run) string
+	after func(r *run, intent inventory.Change, v *PlannedVolume)
 	// touches, if not nil, says whether the operation changes volumes that are there; if not, their containers stay free.
 	touches func(r *run) bool
 	// goBack: taken up after a crash before the pivot, the operation goes back instead of on.
@@ -60,8 +64,14 @@ type step struct {
 	find func(ctx context.Context, r *run, at driver.Attempt) (bool, error)
 	// repeat, for a pivot: an unknown outcome is resolved by doing it again, else by find.
 	repeat bool
+	// late: an earlier send whose reply was lost may still change something after a later one was answered, so what follows
+	// waits until that is over. (What is made under a token is made once, whichever send arrives.)
+	late bool
 	// read: it changes nothing, so it is not journaled before it is sent.
 	read bool
+	// tell is what a plan says of it: what it does, its undo, and the calls that do sends if nothing goes wrong. Every step
+	// has one; prepare has filled the detail.
+	tell func(r *run) PlannedStep
 }
 
 // kinds is the table of all kinds.
@@ -70,6 +80,7 @@ func kinds() map[string]*kind {
 	for _, k := range []*kind{
 		createKind(), deleteKind(), revertKind(), cloneKind(), importKind(), forgetKind(), deleteVolumeKind(),
 		createGroupKind(), revertGroupKind(), deleteGroupKind(), splitKind(),
+		adoptKind(), repairKind(), dropKind(),
 	} {
 		table[k.name] = k
 	}

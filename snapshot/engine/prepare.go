@@ -68,6 +68,8 @@ func (r *run) freeOf(ctx context.Context, id inventory.OperationID, what string)
 	switch {
 	case err != nil && !errors.Is(err, inventory.ErrNotFound):
 		return classified(err)
+	case err == nil && other.State != inventory.Waiting && r.planning:
+		return nil // the plan says that it comes first
 	case err == nil && other.State != inventory.Waiting:
 		return errElsewhere
 	}

@@ -39,8 +39,9 @@ func splitKind() *kind {
 		name: kindSplit, format: 1, decode: decodeAs[SplitRequest],
 		locate:  locateVolume(func(r SplitRequest) snapshot.VolumeID { return r.Volume }),
 		prepare: prepareSplit, outcome: splitOutcome, failed: splitFailed,
-		steps:  map[string]step{stepSplit: {do: doSplit, repeat: true}},
+		steps:  map[string]step{stepSplit: {do: doSplit, repeat: true, tell: tellSplit}},
 		pivots: []string{stepSplit},
+		ends:   says("the clone needs its snapshot no more"),
 	}
 }
 
@@ -81,6 +82,10 @@ func doSplit(ctx context.Context, r *run, at driver.Attempt) error {
 		})
 	})
 	return err
+}
+
+func tellSplit(r *run) PlannedStep {
+	return PlannedStep{Does: "the array makes the clone independent of its snapshot", Calls: r.sends("Split")}
 }
 
 func splitOutcome(_ context.Context, r *run) (inventory.Change, any, error) {
