@@ -133,9 +133,9 @@ func backendDetails(v backendView) *list {
 }
 
 func (a *app) backendRemove() *cobra.Command {
-	return a.changing("remove BACKEND", "Forget which array a backend's name stands for",
+	return a.acting("remove BACKEND", "Forget which array a backend's name stands for",
 		"It is refused while the inventory has volumes on it. Take it out of the configuration afterwards.",
-		"  ctl backend remove old --yes",
+		"  ctl backend remove old --yes", &changeFlags{},
 		func(_ context.Context, s *session, _ engine.Common, args []string) (change, error) {
 			b, err := s.configured(args[0])
 			return change{

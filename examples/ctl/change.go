@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/storagesnap/storagesnap/driver"
 	"github.com/storagesnap/storagesnap/inventory"
 	"github.com/storagesnap/storagesnap/snapshot"
 	"github.com/storagesnap/storagesnap/snapshot/engine"
@@ -16,48 +18,122 @@ import (
 // changeFlags are the flags of every command that changes something.
 type changeFlags struct {
 	yes       bool
+	dryRun    bool
 	operation string
+	ifPlan    string
 }
 
 // change is what such a command does, once its arguments were understood.
 type change struct {
+	// req is what the engine is asked for; nil where it makes no plans. Then plan, if not nil, prints what would be done.
+	req  engine.Request
+	plan func(ctx context.Context) error
+	// reads: it changes nothing, so the engine need not be started.
+	reads bool
 	// loses says what is lost; empty for a change that loses nothing and so asks nobody.
 	loses string
 	// do makes the change and prints what came of it.
 	do func(ctx context.Context) error
 }
 
-// changing makes a command that changes something; prepare looks things up and changes nothing.
-func (a *app) changing(
-	use, short, long, example string,
-	prepare func(ctx context.Context, s *session, common engine.Common, args []string) (change, error),
-) *cobra.Command {
+// prepare looks up what the arguments name, and changes nothing. It may be called again, with another common.
+type prepare func(ctx context.Context, s *session, common engine.Common, args []string) (change, error)
+
+// changing makes a command that asks the engine for an operation.
+func (a *app) changing(use, short, long, example string, prepare prepare) *cobra.Command {
 	var flags changeFlags
-	c := a.command(use, short, long, example, func(c *cobra.Command, args []string) error {
-		common, err := a.common(flags)
-		if err != nil {
-			return err
-		}
-		return a.with(c.Context(), func(s *session) error {
-			ch, err := prepare(c.Context(), s, common, args)
-			if err != nil {
-				return err
-			}
-			if err := a.agreed(c.Context(), ch.loses, flags.yes); err != nil {
-				return err
-			}
-			return s.working(c.Context(), ch.do)
-		})
-	})
-	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "do it without asking")
-	c.Flags().StringVar(&flags.operation, "operation-id", "",
+	c := a.acting(use, short, long, example, &flags, prepare)
+	f := c.Flags()
+	f.BoolVarP(&flags.dryRun, "dry-run", "n", false, "print the plan, and do nothing")
+	f.StringVar(&flags.ifPlan, "if-plan", "", "do it only if it is still what the plan of this `version` says")
+	f.StringVar(&flags.operation, "operation-id", "",
 		"`id` of the operation, a UUID: the same command again with the same id is done once")
 	return c
 }
 
+// acting makes a command that changes something.
+func (a *app) acting(use, short, long, example string, flags *changeFlags, prepare prepare) *cobra.Command {
+	c := a.command(use, short, long, example, func(c *cobra.Command, args []string) error {
+		common, err := a.common(*flags)
+		if err != nil {
+			return err
+		}
+		return a.with(c.Context(), func(s *session) error { return s.change(c.Context(), *flags, common, args, prepare) })
+	})
+	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "do it without asking")
+	return c
+}
+
+func (s *session) change(ctx context.Context, flags changeFlags, common engine.Common, args []string, prepare prepare) error {
+	ch, err := prepare(ctx, s, common, args)
+	switch {
+	case err != nil:
+		return err
+	case ch.reads:
+		return ch.do(ctx)
+	case flags.dryRun && ch.plan != nil:
+		return ch.plan(ctx)
+	case flags.dryRun:
+		return s.dryRun(ctx, ch.req)
+	case ch.loses == "" || flags.yes:
+		return s.working(ctx, ch.do)
+	case ch.req != nil:
+		// What is agreed to is what the plan says, and nothing else is done.
+		if common.IfVersion, err = s.shown(ctx, ch.req); err != nil {
+			return err
+		}
+		if ch, err = prepare(ctx, s, common, args); err != nil {
+			return err
+		}
+	}
+	if err := s.app.agreed(ctx, ch.loses); err != nil {
+		return err
+	}
+	return s.working(ctx, ch.do)
+}
+
+// dryRun prints the plan. One that says that the request would be refused is the same failure as the request's.
+func (s *session) dryRun(ctx context.Context, req engine.Request) error {
+	plan, err := s.eng.Plan(ctx, req)
+	if err != nil {
+		return err
+	}
+	err = s.app.print(plan, func(w io.Writer) error {
+		_, err := io.WriteString(w, plan.String())
+		return err
+	})
+	return errors.Join(err, wouldBeRefused(plan))
+}
+
+// shown prints the plan for whoever is going to be asked, and returns its version.
+func (s *session) shown(ctx context.Context, req engine.Request) (version string, err error) {
+	plan, err := s.eng.Plan(ctx, req)
+	if err != nil {
+		return "", err
+	}
+	if err := wouldBeRefused(plan); err != nil {
+		return "", err
+	}
+	if s.app.flags.output == outputText {
+		_, err = io.WriteString(s.app.err, plan.String())
+	}
+	return plan.Version, err
+}
+
+func wouldBeRefused(plan engine.Plan) error {
+	if plan.Refusal == nil {
+		return nil
+	}
+	text, _, _ := strings.Cut(plan.Refusal.Text, " (in the way: ") // which are listed by themselves
+	return &engine.Error{
+		Kind: plan.Kind, Next: plan.Refusal.Next,
+		Err: &driver.Error{Class: plan.Refusal.Class, Blockers: plan.Blockers, Err: errors.New(text)},
+	}
+}
+
 // common is what every request has.
 func (a *app) common(flags changeFlags) (engine.Common, error) {
-	common := engine.Common{Actor: a.actor()}
+	common := engine.Common{Actor: a.actor(), IfVersion: flags.ifPlan}
 	if flags.operation == "" {
 		return common, nil
 	}
@@ -68,11 +144,8 @@ func (a *app) common(flags changeFlags) (engine.Common, error) {
 	return common, nil
 }
 
-// agreed asks whoever sits there, unless --yes was given.
-func (a *app) agreed(ctx context.Context, loses string, yes bool) error {
-	if loses == "" || yes {
-		return nil
-	}
+// agreed asks whoever sits there.
+func (a *app) agreed(ctx context.Context, loses string) error {
 	next := "give --yes to do it"
 	if !a.inTerminal {
 		return &refusal{text: loses + "; nobody could be asked, so nothing was done", next: next}

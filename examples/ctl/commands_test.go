@@ -3,8 +3,12 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -160,6 +164,7 @@ func TestAsked(t *testing.T) {
 		w.input = answer
 		r := w.run("snapshot", "delete", "first")
 		require.Equal(t, exitRefused, r.code)
+		require.Contains(t, r.err, "plan: delete\n")
 		require.Contains(t, r.err, "This deletes snapshot web01@first. Do it? [y/N] ")
 		require.Contains(t, r.err, "ctl: not agreed to, so nothing was done\n")
 	}
@@ -167,6 +172,108 @@ func TestAsked(t *testing.T) {
 	w.input = "y\n"
 	require.Equal(t, exitOK, w.run("snapshot", "delete", "first").code)
 	require.Equal(t, exitRefused, w.run("snapshot", "show", "first").code)
+}
+
+// TestDryRun: -n prints the plan of every command that has one, and changes nothing.
+func TestDryRun(t *testing.T) {
+	w := imported(t)
+	w.image("other.raw")
+	w.array = drivertest.NewBackend(drivertest.BackendOptions{
+		Facts: driver.Facts{RevertFenced: true, CloneDependence: driver.CloneUntilSplit},
+	})
+	w.lun("lun")
+	w.ok("group", "create", "pair", "lun")
+	w.ok("group", "create", "twin", "lun")
+	w.ok("snapshot", "clone", "lun@pair", "dependent")
+	before := w.contents()
+	commands := [][]string{
+		{"volume", "import", "images", "other.raw"},
+		{"volume", "forget", "web01"},
+		{"volume", "delete", "web01", "--snapshots", "delete"},
+		{"snapshot", "create", "web01", "third"},
+		{"snapshot", "delete", "first"},
+		{"snapshot", "revert", "first", "--keep", "x"},
+		{"snapshot", "clone", "first", "copy"},
+		{"group", "create", "all", "lun"},
+		{"group", "revert", "pair"},
+		{"volume", "split", "dependent"},
+		{"group", "delete", "twin"},
+	}
+	for _, args := range commands {
+		w.ok(append(args, "-n")...)
+		require.NotEmpty(t, decoded[engine.Plan](w, append(args, "-n", "--yes")...).Steps, args)
+	}
+	require.Equal(t, before, w.contents())
+	planned := 0
+	var count func(c *cobra.Command)
+	count = func(c *cobra.Command) {
+		if c.Flags().Lookup("if-plan") != nil {
+			planned++
+		}
+		for _, below := range c.Commands() {
+			count(below)
+		}
+	}
+	a := &app{streams: streams{registry: w.registry}}
+	count(a.root())
+	require.Len(t, commands, planned, "a command with a plan that this test does not know")
+}
+
+// contents is all that the inventory and the folder of images hold.
+func (w *world) contents() []string {
+	all := []string{w.ok("volume", "list", "-o", "json"), w.ok("snapshot", "list", "-o", "json"), w.ok("op", "list", "-o", "json")}
+	err := filepath.WalkDir(filepath.Join(w.dir, "images"), func(path string, e fs.DirEntry, err error) error {
+		info, infoErr := e.Info()
+		if err = errors.Join(err, infoErr); err == nil && !e.IsDir() {
+			all = append(all, fmt.Sprintf("%s %d %s", path, info.Size(), info.ModTime()))
+		}
+		return err
+	})
+	require.NoError(w.t, err)
+	return all
+}
+
+// TestRefusedPlan: a plan that says no is printed, and is a refusal.
+func TestRefusedPlan(t *testing.T) {
+	w := imported(t)
+	r := w.run("volume", "delete", "web01", "-n", "-o", "json")
+	require.Equal(t, exitRefused, r.code)
+	var plan engine.Plan
+	require.NoError(t, json.Unmarshal([]byte(r.out), &plan))
+	require.Equal(t, "in use", plan.Refusal.Code)
+	var f failure
+	require.NoError(t, json.Unmarshal([]byte(r.err), &f))
+	require.Len(t, f.Blockers, 2)
+	w.terminal, w.input = true, "y\n"
+	r = w.run("volume", "delete", "web01")
+	require.Equal(t, exitRefused, r.code)
+	require.NotContains(t, r.err, "Do it?", "nobody is asked for what will be refused")
+}
+
+// TestIfPlan: what was planned is what is done, or nothing.
+func TestIfPlan(t *testing.T) {
+	w := imported(t)
+	version := decoded[engine.Plan](w, "snapshot", "create", "web01", "third", "-n").Version
+	w.ok("snapshot", "create", "web01", "third", "--if-plan", version)
+	r := w.run("snapshot", "create", "web01", "third", "--if-plan", version)
+	require.Equal(t, exitRefused, r.code)
+	require.Contains(t, r.err, "the plan is outdated")
+	require.Len(t, decoded[[]snapshot.Snapshot](w, "snapshot", "list"), 3)
+}
+
+// TestAgreedToThePlan: what changes between the question and the answer is not done.
+func TestAgreedToThePlan(t *testing.T) {
+	w := imported(t)
+	question := &waiter{text: "[y/N] ", then: func() { w.ok("snapshot", "create", "web01", "third") }}
+	code := execute(t.Context(), streams{
+		in: strings.NewReader("y\n"), out: io.Discard, err: question, inTerminal: true, registry: w.registry, busy: new(atomic.Bool),
+		getenv: func(string) string { return w.config }, now: time.Now,
+	}, []string{"snapshot", "revert", "first"})
+	require.Equal(t, exitRefused, code, question.seen.String())
+	require.Contains(t, question.seen.String(), "plan: revert\n")
+	require.Contains(t, question.seen.String(), "the plan is outdated")
+	require.Len(t, decoded[[]snapshot.Snapshot](w, "snapshot", "list"), 3)
+	require.Empty(t, decoded[[]inventory.Operation](w, "op", "list", "--kind", "revert"))
 }
 
 // TestAskedAndInterrupted: whoever interrupts the question has not agreed.
@@ -181,8 +288,8 @@ func TestAskedAndInterrupted(t *testing.T) {
 		getenv: func(string) string { return w.config }, now: time.Now,
 	}, []string{"snapshot", "delete", "first"})
 	require.Equal(t, exitRefused, code)
-	require.Equal(t, "This deletes snapshot web01@first. Do it? [y/N] \nctl: not agreed to, so nothing was done\n"+
-		"  next: give --yes to do it\n", question.seen.String())
+	require.Contains(t, question.seen.String(), "This deletes snapshot web01@first. Do it? [y/N] \n"+
+		"ctl: not agreed to, so nothing was done\n  next: give --yes to do it\n")
 	require.Len(t, decoded[[]snapshot.Snapshot](w, "snapshot", "list"), 2)
 }
 

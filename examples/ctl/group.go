@@ -57,7 +57,7 @@ func (a *app) groupCreate() *cobra.Command {
 			var err, labelsErr error
 			req.Volumes, err = s.volumes(ctx, args[1:])
 			req.Labels, labelsErr = labelsFrom(labels)
-			return change{do: func(ctx context.Context) error {
+			return change{req: req, do: func(ctx context.Context) error {
 				g, err := s.eng.CreateGroup(ctx, req)
 				if err != nil {
 					return err
@@ -172,7 +172,7 @@ func (a *app) groupRevert() *cobra.Command {
 			if !req.KeepCurrent {
 				loses += "; what they contain now is lost (--keep NAME keeps it)"
 			}
-			return change{loses: loses, do: func(ctx context.Context) error {
+			return change{req: req, loses: loses, do: func(ctx context.Context) error {
 				done, err := s.eng.RevertGroup(ctx, req)
 				if err != nil {
 					return err
@@ -201,6 +201,7 @@ func (a *app) groupDelete() *cobra.Command {
 			g, err := s.groupNamed(ctx, args[0])
 			req := engine.DeleteGroupRequest{Common: common, Group: g.ID}
 			return change{
+				req:   req,
 				loses: fmt.Sprintf("this deletes group %s with its %d snapshots", safe(g.Name, 0), len(g.Members)),
 				do: func(ctx context.Context) error {
 					if err := s.eng.DeleteGroup(ctx, req); err != nil {

@@ -134,6 +134,7 @@ var (
 	shorts = regexp.MustCompile(`\b[0-9a-f]{8}\b`)
 	tokens = regexp.MustCompile(`\b[a-z0-9]{27}\b`)
 	spaces = regexp.MustCompile(`[0-9]+ bytes free`)
+	plans  = regexp.MustCompile(`\bp1(\.[0-9a-f]{8})+\b`)
 	takens = regexp.MustCompile(`taken: +.*`)
 )
 
@@ -148,6 +149,7 @@ func (w *world) stable(text string) string {
 		}
 		return id[:0] + strings.Repeat("0", len(id)-len(short)) + known[short]
 	}
+	text = plans.ReplaceAllString(text, "p1.version")
 	text = uuids.ReplaceAllStringFunc(text, func(id string) string {
 		n := number(id)
 		return n[:8] + "-" + n[9:13] + "-" + n[14:18] + "-" + n[19:23] + "-" + n[24:]

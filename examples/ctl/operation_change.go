@@ -63,8 +63,8 @@ func stillOpen(ctx context.Context, id inventory.OperationID, err error) error {
 }
 
 func (a *app) operationRetry() *cobra.Command {
-	return a.changing("retry OPERATION", "Go on now with an operation that waits",
-		"Remove what stands in its way first: ctl op explain says what that is.", "  ctl op retry 8c1f2a3b",
+	return a.acting("retry OPERATION", "Go on now with an operation that waits",
+		"Remove what stands in its way first: ctl op explain says what that is.", "  ctl op retry 8c1f2a3b", &changeFlags{},
 		func(ctx context.Context, s *session, _ engine.Common, args []string) (change, error) {
 			op, err := s.waitingOperation(ctx, args[0])
 			return change{do: func(ctx context.Context) error {
@@ -77,9 +77,10 @@ func (a *app) operationRetry() *cobra.Command {
 }
 
 func (a *app) operationCancel() *cobra.Command {
-	return a.changing("cancel OPERATION", "Undo an operation that waits, or was queued",
+	return a.acting("cancel OPERATION", "Undo an operation that waits, or was queued",
 		"It goes back if its journal allows that, and leaves nothing behind; what is past its pivot can only be completed.",
-		"  ctl op cancel 8c1f2a3b", func(ctx context.Context, s *session, _ engine.Common, args []string) (change, error) {
+		"  ctl op cancel 8c1f2a3b", &changeFlags{},
+		func(ctx context.Context, s *session, _ engine.Common, args []string) (change, error) {
 			op, err := s.waitingOperation(ctx, args[0])
 			return change{do: func(ctx context.Context) error {
 				if err := s.eng.Cancel(ctx, op.ID); err != nil {

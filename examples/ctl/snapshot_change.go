@@ -26,7 +26,7 @@ func (a *app) snapshotCreate() *cobra.Command {
 			}
 			req.Common, req.Volume, req.Name, req.Quiesce = common, v.ID, args[1], quiesce.wanted()
 			req.Labels, err = labelsFrom(labels)
-			return change{do: func(ctx context.Context) error {
+			return change{req: req, do: func(ctx context.Context) error {
 				made, err := s.eng.Create(ctx, req)
 				if err != nil {
 					return err
@@ -51,10 +51,12 @@ func (a *app) snapshotDelete() *cobra.Command {
 		func(ctx context.Context, s *session, common engine.Common, args []string) (change, error) {
 			one, err := s.snapshot(ctx, args[0])
 			called := s.called(ctx, one)
+			req := engine.DeleteRequest{Common: common, Snapshot: one.ID}
 			return change{
+				req:   req,
 				loses: "this deletes snapshot " + called,
 				do: func(ctx context.Context) error {
-					if err := s.eng.Delete(ctx, engine.DeleteRequest{Common: common, Snapshot: one.ID}); err != nil {
+					if err := s.eng.Delete(ctx, req); err != nil {
 						return err
 					}
 					return a.print(removed{"snapshot", one.ID.String(), one.Name}, func(w io.Writer) error {
@@ -99,7 +101,7 @@ func (a *app) snapshotRevert() *cobra.Command {
 			if assert != "" {
 				req.AssertDetached = &engine.Assertion{By: a.actor(), Reason: assert}
 			}
-			return change{loses: s.revertLoses(ctx, one, req), do: func(ctx context.Context) error {
+			return change{req: req, loses: s.revertLoses(ctx, one, req), do: func(ctx context.Context) error {
 				done, err := s.eng.Revert(ctx, req)
 				return s.wasReverted(ctx, one, done, err)
 			}}, err
@@ -155,7 +157,7 @@ func (a *app) snapshotClone() *cobra.Command {
 			}
 			req.Common, req.Snapshot, req.Name = common, one.ID, args[1]
 			req.Labels, err = labelsFrom(labels)
-			return change{do: func(ctx context.Context) error {
+			return change{req: req, do: func(ctx context.Context) error {
 				tell, end := a.part("clone")
 				req.Progress = tell
 				v, err := s.eng.Clone(ctx, req)

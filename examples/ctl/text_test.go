@@ -23,7 +23,9 @@ func TestTexts(t *testing.T) {
 volume import images disk.raw --name web01 --owner shop --external-id vm-7 --label tier=gold
 snapshot create web01 first --label ticket=4711
 snapshot create web01 second
+snapshot create web01 second --dry-run
 snapshot revert web01@first
+snapshot revert web01@first --keep kept -n
 snapshot revert web01@first --keep kept --yes
 snapshot revert web01@second --yes
 tree web01
@@ -33,6 +35,7 @@ snapshot show web01@first
 snapshot clone web01@first web01-test --progress
 volume list
 volume show vm-7
+volume delete web01 -n
 volume delete web01 --yes
 volume delete web01-test --yes
 snapshot delete web01@kept
@@ -55,7 +58,7 @@ drivers local
 	}
 	golden(t, "session.txt", w.stable(b.String()))
 	for line := range strings.Lines(b.String()) {
-		if !strings.HasPrefix(line, "ctl: ") && !strings.HasPrefix(line, "  ") && !strings.HasPrefix(line, "$ ") {
+		if !strings.HasPrefix(line, "ctl: ") && !strings.HasPrefix(line, "refused: ") && !strings.HasPrefix(line, "  ") && !strings.HasPrefix(line, "$ ") {
 			require.LessOrEqual(t, len([]rune(line)), 130, line)
 		}
 	}

@@ -115,7 +115,7 @@ func (a *app) volumeImport() *cobra.Command {
 			if req.Labels, err = labelsFrom(labels); err != nil {
 				return change{}, err
 			}
-			return change{do: func(ctx context.Context) error {
+			return change{req: req, do: func(ctx context.Context) error {
 				v, err := s.eng.Import(ctx, req)
 				return s.madeVolume("imported", v, err)
 			}}, nil
@@ -148,12 +148,13 @@ func (a *app) volumeForget() *cobra.Command {
 		"  ctl volume forget web01 --yes",
 		func(ctx context.Context, s *session, common engine.Common, args []string) (change, error) {
 			v, err := s.volume(ctx, args[0])
+			req := engine.ForgetRequest{Common: common, Volume: v.ID}
 			return change{
+				req: req,
 				loses: fmt.Sprintf("this forgets volume %s with the tree of its %d snapshots; the array keeps them",
 					safe(callName(v), 0), v.SnapshotCount),
 				do: func(ctx context.Context) error {
-					err := s.eng.Forget(ctx, engine.ForgetRequest{Common: common, Volume: v.ID})
-					return s.removedVolume("forgot", v, err)
+					return s.removedVolume("forgot", v, s.eng.Forget(ctx, req))
 				},
 			}, err
 		})
@@ -168,6 +169,7 @@ func (a *app) volumeDelete() *cobra.Command {
 			v, err := s.volume(ctx, args[0])
 			req := engine.DeleteVolumeRequest{Common: common, Volume: v.ID, Snapshots: engine.SnapshotsPolicy(snapshots)}
 			return change{
+				req: req,
 				loses: fmt.Sprintf("this deletes volume %s (%s) at the array; it has %d snapshots, to %s",
 					safe(callName(v), 0), size(v.Size), v.SnapshotCount, snapshots),
 				do: func(ctx context.Context) error { return s.removedVolume("deleted", v, s.eng.DeleteVolume(ctx, req)) },
@@ -185,7 +187,7 @@ func (a *app) volumeSplit() *cobra.Command {
 		func(ctx context.Context, s *session, common engine.Common, args []string) (change, error) {
 			v, err := s.volume(ctx, args[0])
 			req := engine.SplitRequest{Common: common, Volume: v.ID}
-			return change{do: func(ctx context.Context) error {
+			return change{req: req, do: func(ctx context.Context) error {
 				tell, end := a.part("split")
 				req.Progress = tell
 				v, err := s.eng.Split(ctx, req)
