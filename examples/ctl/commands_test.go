@@ -383,7 +383,7 @@ func TestCheckFails(t *testing.T) {
 func TestBackendRemove(t *testing.T) {
 	w := imported(t)
 	r := w.run("backend", "remove", "images", "--yes")
-	require.Equal(t, exitFailed, r.code)
+	require.Equal(t, exitRefused, r.code)
 	require.Contains(t, r.err, `backend "images" still has 1 volumes with 2 snapshots in the inventory`)
 	w.ok("volume", "forget", "web01", "--yes")
 	require.Equal(t, "removed backend images; take it out of the configuration too\n", w.ok("backend", "remove", "images", "--yes"))

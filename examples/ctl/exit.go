@@ -67,6 +67,9 @@ func failureOf(err error) failure {
 	f := failure{Error: plain(err), Exit: exitFailed, Blockers: driver.BlockersOf(err)}
 	if e, ok := errors.AsType[*driver.Error](err); ok {
 		f.Class = e.Class.Error()
+		if !e.Class.Transient() { // an operation's errors are the engine's; this one says that there is none
+			f.Exit = exitRefused
+		}
 	}
 	return f
 }
