@@ -2,5 +2,5 @@
 
 package crashtest_test
 
-// underRace: the children are slower then, and one goroutine after another is what they are about.
+// underRace: the children are several times slower then, so a part of the matrix has to do.
 const underRace = true
