@@ -38,6 +38,9 @@ func prepareDelete(ctx context.Context, r *run) (inventory.Change, error) {
 	if err := r.openVolume(ctx, row.Volume); err != nil {
 		return inventory.Change{}, err
 	}
+	if !req.IfExpiresAt.IsZero() && !row.ExpiresAt.Equal(micro(req.IfExpiresAt)) {
+		return inventory.Change{}, driver.Errorf(driver.ErrConflict, "the expiry of snapshot %s was changed meanwhile", row.ID)
+	}
 	if err := r.deletable(ctx, row); err != nil {
 		return inventory.Change{}, err
 	}

@@ -69,6 +69,9 @@ type part struct {
 	// Source is a clone's source, as the host knows it.
 	Source *driver.LUN `json:"source,omitempty"`
 
+	// Net is what the array is told of the snapshot's expiry.
+	Net *net `json:"net,omitempty"`
+
 	// Recoverable is when the array's trash gives up what was deleted.
 	Recoverable time.Time `json:"recoverable,omitzero"`
 

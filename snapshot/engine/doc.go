@@ -25,8 +25,8 @@
 //	kind           steps                                                                       undo
 //	create         intent, CREATESNAPSHOT, outcome                                             delete by token
 //	delete         intent, DELETESNAPSHOT, outcome                                             back to ready, if refused
-//	revert         intent, Detach, Revoke, [KeepCurrent], fence + REVERT, Volume, Grant,       delete what was kept, Grant,
-//	               Attach, outcome                                                             Attach
+//	revert         intent, Detach, Revoke, [KeepCurrent], [CondemnYounger], fence + REVERT,    delete what was kept, Grant,
+//	               [SpareYounger], Volume, Grant, Attach, outcome                              Attach
 //	clone          intent, Clone, [SplitClone], [GrantClone, Introduce], OUTCOME               Withdraw, Revoke, Discard
 //	split          intent, SPLIT, outcome                                                      –
 //	create-group   intent, CREATEGROUP, [Thaw], outcome                                        delete by token
@@ -38,6 +38,10 @@
 //	drop           OUTCOME; of an orphan: intent, DELETESNAPSHOT, outcome                      –
 //	delete-volume  intent, Detach, Revoke, [CondemnSnapshots, DELETESNAPSHOTS], DELETEVOLUME,  Grant, Attach
 //	               outcome
+//	hold, release  OUTCOME, or where the array expires snapshots: intent, SETEXPIRY, outcome   –
+//	set-expiry     as hold                                                                     –
+//	edit           OUTCOME                                                                     –
+//	edit-volume    OUTCOME                                                                     –
 //
 // Every token, and how a volume was attached, is durable before anything is touched. A call of unknown outcome is never
 // blindly sent again: it is looked up by its token, or repeated where its contract says that this is harmless.
@@ -82,6 +86,14 @@
 // (the reverse), foreign ones (never touched), and what has another size, name or id than the inventory says. It changes nothing
 // unless asked to; then each change is an operation of its own: [Engine.Adopt], [Engine.Repair], [Engine.Drop] or [Engine.Import].
 // A restored old backup of the inventory is brought up to date in this way.
+//
+// # How long snapshots are kept
+//
+// A snapshot stays until somebody deletes it, or until [Engine.Expire] finds that its ExpiresAt has passed; nothing calls
+// Expire but the program. A hold forbids both, a pin does so while an operation uses the snapshot. An array that can delete
+// snapshots by itself is told the expiry too, some time later (Options.ExpiryMargin), as a safety net; a hold is not in
+// the record before the array was told to let the snapshot live. What somebody changes of an expiry at the array itself
+// is not noticed.
 //
 // # Errors
 //

@@ -79,6 +79,7 @@ func kinds() map[string]*kind {
 	table := make(map[string]*kind)
 	for _, k := range []*kind{
 		createKind(), deleteKind(), revertKind(), cloneKind(), importKind(), forgetKind(), deleteVolumeKind(),
+		holdKind(), releaseKind(), setExpiryKind(), editKind(), editVolumeKind(),
 		createGroupKind(), revertGroupKind(), deleteGroupKind(), splitKind(),
 		adoptKind(), repairKind(), dropKind(),
 	} {
