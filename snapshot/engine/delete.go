@@ -16,7 +16,8 @@ func deleteKind() *kind {
 	return &kind{
 		name: kindDelete, format: 1, decode: decodeAs[DeleteRequest], locate: locateDelete,
 		prepare: prepareDelete, outcome: deletedOutcome, failed: deleteFailed,
-		steps:  map[string]step{stepDelete: {do: doDelete, find: findDeleted, repeat: true}},
+		abandon: abandonDelete, leaves: deleteLeaves, explain: explainDelete,
+		steps:  map[string]step{stepDelete: {do: doDelete, find: findDeleted, repeat: true, assume: wordSuffices}},
 		pivots: []string{stepDelete},
 	}
 }

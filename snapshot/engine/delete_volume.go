@@ -24,12 +24,13 @@ func deleteVolumeKind() *kind {
 		name: kindDeleteVolume, format: 1, decode: decodeAs[DeleteVolumeRequest],
 		locate:  locateVolume(func(r DeleteVolumeRequest) snapshot.VolumeID { return r.Volume }),
 		prepare: prepareDeleteVolume, outcome: volumeDeletedOutcome, failed: deleteVolumeFailed,
+		abandon: abandonDeleteVolume, leaves: deleteVolumeLeaves, explain: explainDeleteVolume,
 		steps: map[string]step{
 			stepDetach:        {do: doDetach, undo: undoDetach},
 			stepRevoke:        {do: doRevoke, undo: undoRevoke},
 			stepCondemn:       {do: doCondemn, undo: undoCondemn},
-			stepDropSnapshots: {do: doDropSnapshots, repeat: true},
-			stepDeleteVolume:  {do: doDeleteVolume, find: findVolumeDeleted, repeat: true},
+			stepDropSnapshots: {do: doDropSnapshots, repeat: true, several: true},
+			stepDeleteVolume:  {do: doDeleteVolume, find: findVolumeDeleted, repeat: true, assume: wordSuffices},
 		},
 		pivots: []string{stepDropSnapshots, stepDeleteVolume}, goBack: true,
 	}
@@ -98,11 +99,11 @@ func (r *run) snapshotsLeft(ctx context.Context, policy SnapshotsPolicy) error {
 
 // doCondemn marks every snapshot as going, so that nothing begins to use one. It is refused for one that is used by now.
 func doCondemn(ctx context.Context, r *run, _ driver.Attempt) error {
-	return partly(r.setStates(ctx, snapshot.Deleting, func(s snapshot.Snapshot) error {
+	return partly(r.setStates(ctx, snapshot.Deleting, func(s snapshot.Snapshot) (bool, error) {
 		if b := kept(s, r.e.now()); len(b) > 0 {
-			return driver.Blocked(driver.ErrInUse, b, "snapshot %s must be kept", s.ID)
+			return false, driver.Blocked(driver.ErrInUse, b, "snapshot %s must be kept", s.ID)
 		}
-		return nil
+		return true, nil
 	}))
 }
 
@@ -117,11 +118,11 @@ func partly(err error) error {
 }
 
 func undoCondemn(ctx context.Context, r *run, _ driver.Attempt) error {
-	return r.setStates(ctx, snapshot.Ready, func(snapshot.Snapshot) error { return nil })
+	return r.setStates(ctx, snapshot.Ready, func(snapshot.Snapshot) (bool, error) { return true, nil })
 }
 
-// setStates sets the state of all the volume's snapshots, in as few commits as fit.
-func (r *run) setStates(ctx context.Context, state snapshot.State, allow func(snapshot.Snapshot) error) error {
+// setStates sets the state of those of the volume's snapshots that which says, in as few commits as fit.
+func (r *run) setStates(ctx context.Context, state snapshot.State, which func(snapshot.Snapshot) (bool, error)) error {
 	for {
 		var rows []snapshot.Snapshot
 		for s, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{Volume: r.vol.ID}) {
@@ -131,11 +132,14 @@ func (r *run) setStates(ctx context.Context, state snapshot.State, allow func(sn
 			if s.State == state || s.State == snapshot.Missing {
 				continue
 			}
-			if err := allow(s); err != nil {
+			ok, err := which(s)
+			if err != nil {
 				return err
 			}
-			s.State = state
-			rows = append(rows, s)
+			if ok {
+				s.State = state
+				rows = append(rows, s)
+			}
 		}
 		if len(rows) == 0 {
 			return nil

@@ -16,6 +16,9 @@ type detail struct {
 	Others []*part `json:"others,omitempty"`
 	// Containers are those that it has for itself.
 	Containers []string `json:"containers,omitempty"`
+	// Decisions are what persons decided about it, in order; Suspended is who stopped it, while it is.
+	Decisions []decision `json:"decisions,omitempty"`
+	Suspended *word      `json:"suspended,omitempty"`
 }
 
 // part is what the journal remembers of one volume of an operation.
@@ -52,6 +55,12 @@ type part struct {
 	Disk       driver.Disk         `json:"disk,omitempty"`
 	// Source is a clone's source, as the host knows it.
 	Source *driver.LUN `json:"source,omitempty"`
+
+	// WordOnly: nothing but a person's word keeps writers away from a revert. ChangesID: the volume has another id after it.
+	// Partial: the array said that the main effect took place in part.
+	WordOnly  bool `json:"word_only,omitempty"`
+	ChangesID bool `json:"changes_id,omitempty"`
+	Partial   bool `json:"partial,omitempty"`
 
 	// Recoverable is when the array's trash gives up what was deleted.
 	Recoverable time.Time `json:"recoverable,omitzero"`

@@ -21,6 +21,11 @@ func (r *run) execute(ctx context.Context) error {
 		return nil // it was done at once
 	}
 	for !r.op.Undoing {
+		if r.wished.Load() && r.op.Cursor < len(r.op.Steps) {
+			if err := r.heed(ctx); err != nil {
+				return err
+			}
+		}
 		switch {
 		case r.cancelAsked.Load() && r.mayTurnBack():
 			if r.unsent() {
@@ -38,6 +43,11 @@ func (r *run) execute(ctx context.Context) error {
 		}
 	}
 	for ; r.op.Cursor >= 0; r.op.Cursor-- {
+		if r.wished.Load() {
+			if err := r.heed(ctx); err != nil {
+				return err
+			}
+		}
 		if err := r.backward(ctx); err != nil {
 			return err
 		}
@@ -131,8 +141,8 @@ func (r *run) stepDone(ctx context.Context, at driver.Attempt) error {
 	if r.op.Cursor == len(r.op.Steps) || r.kind.steps[r.op.Steps[r.op.Cursor].Name].read {
 		return nil
 	}
-	if r.cancelAsked.Load() && r.mayTurnBack() {
-		return nil
+	if r.wished.Load() || r.cancelAsked.Load() && r.mayTurnBack() {
+		return nil // before the next step is marked as sent
 	}
 	r.mark(r.op.Cursor)
 	return r.progress(ctx)
@@ -146,6 +156,7 @@ func (r *run) stepFailed(ctx context.Context, err error, first bool) error {
 	i, p := r.op.Cursor, r.pivot()
 	rec, st := &r.op.Steps[i], r.kind.steps[r.op.Steps[i].Name]
 	untouched := first && driver.EffectOf(err) == driver.EffectNone
+	r.p.Partial = r.p.Partial || i == p && driver.EffectOf(err) == driver.EffectPartial
 	again := driver.ClassOf(err).Transient() && r.tries < r.e.opts.Attempts
 	r.event(inventory.Running, rec.Name, err)
 	switch {

@@ -37,8 +37,9 @@ func (r *run) enlist() {
 	r.members = append(r.members, r.member)
 }
 
-// restore makes the members that the journal tells of, without reaching any backend or host.
-func (r *run) restore() error {
+// restore makes the members that the journal tells of, without reaching any backend or host. A backend that this engine does
+// not have is noted in lacks.
+func (r *run) restore() {
 	r.member = &member{p: &r.d.part}
 	r.members = []*member{r.member}
 	for _, p := range r.d.Others {
@@ -53,10 +54,9 @@ func (r *run) restore() error {
 		}
 		var err error
 		if m.b, err = r.e.backend(m.p.Backend); err != nil {
-			return err
+			r.lacks = err
 		}
 	}
-	return nil
 }
 
 // focus puts the member into focus whose volume it is; the zero id is the main one's.

@@ -28,11 +28,12 @@ func revertKind() *kind {
 		name: kindRevert, format: 1, decode: decodeAs[RevertRequest],
 		locate:  locateVolume(func(r RevertRequest) snapshot.VolumeID { return r.Volume }),
 		prepare: prepareRevert, outcome: revertedOutcome, failed: revertFailed,
+		abandon: abandonRevert, leaves: revertLeaves, explain: explainRevert,
 		steps: map[string]step{
 			stepDetach: {do: doDetach, undo: undoDetach},
 			stepRevoke: {do: doRevoke, undo: undoRevoke},
 			stepKeep:   {do: doKeep, undo: undoKeep},
-			stepRevert: {do: doRevert, repeat: true},
+			stepRevert: {do: doRevert, repeat: true, assume: assumeReverted},
 			stepReread: {do: doReread, read: true},
 			stepGrant:  {do: doGrant},
 			stepAttach: {do: doAttach},
@@ -110,6 +111,8 @@ func (r *run) planLetGo() {
 
 // fenceable refuses an operation that nothing would keep writers away from.
 func (r *run) fenceable(a *Assertion) error {
+	r.p.WordOnly = !r.desc.Facts.RevertFenced && r.b.able.Access == nil && r.p.Attachment == nil
+	r.p.ChangesID = r.desc.Facts.RevertChangesID
 	if r.desc.Facts.RevertFenced || r.b.able.Access != nil || r.p.Attachment != nil || a != nil {
 		return nil
 	}
@@ -226,7 +229,16 @@ func doReread(ctx context.Context, r *run, _ driver.Attempt) error {
 		return err
 	}
 	r.p.Now = nowOf(v)
-	return nil
+	if r.assumed() && len(r.p.Dropped) == 0 { // the array never told what it dropped
+		r.p.Dropped, err = r.gone(ctx, r.p.MayDrop)
+	}
+	return err
+}
+
+// assumeReverted: the volume is still known by its id, unless the array changes that with a revert.
+func assumeReverted(r *run) bool {
+	r.p.Now = &volumeNow{Native: r.p.Native}
+	return !r.p.ChangesID
 }
 
 func revertedOutcome(ctx context.Context, r *run) (inventory.Change, any, error) {
