@@ -122,7 +122,7 @@ func (r *run) abandoned() bool { return r.last() == ChoiceAbandon }
 
 // settled: the same decision was made before and nothing is left of it to do, or it is being done.
 func (r *run) settled(choice ChoiceName) bool {
-	return choice != ChoiceRetry && r.last() == choice && (!r.op.State.Open() || r.e.running(r.id) != nil)
+	return r.last() == choice && (!r.op.State.Open() || r.e.running(r.id) != nil)
 }
 
 // resolved writes a decision into the journal, with what it changes there. The caller commits.
