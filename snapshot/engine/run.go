@@ -136,6 +136,8 @@ func (r *run) writeOnce(ctx context.Context, c inventory.Change, next inventory.
 	}
 	if next.State == inventory.Running || next.State == inventory.Queued {
 		oc.LeaseTTL = r.e.opts.LeaseTTL
+	} else {
+		next.LeaseOwner = "" // nobody's any more
 	}
 	oc.Operation = next
 	c.ID = snapshot.NewID[inventory.ChangeID]()
