@@ -162,6 +162,9 @@ func (r *run) retry() Choice {
 	default:
 		c.Does = "goes on with step " + step
 	}
+	if r.d.Suspended != nil {
+		c.Does = "ends the suspension; " + c.Does
+	}
 	return c
 }
 

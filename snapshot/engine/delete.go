@@ -16,7 +16,7 @@ func deleteKind() *kind {
 	return &kind{
 		name: kindDelete, format: 1, decode: decodeAs[DeleteRequest], locate: locateDelete,
 		prepare: prepareDelete, outcome: deletedOutcome, failed: deleteFailed,
-		abandon: abandonDelete, leaves: deleteLeaves, explain: explainDelete,
+		abandon: abandonDelete, leaves: deleteLeaves, explain: explainDelete, aim: "delete {snapshot} of {volume}",
 		steps:  map[string]step{stepDelete: {do: doDelete, find: findDeleted, repeat: true, assume: wordSuffices}},
 		pivots: []string{stepDelete},
 	}

@@ -24,7 +24,7 @@ func deleteVolumeKind() *kind {
 		name: kindDeleteVolume, format: 1, decode: decodeAs[DeleteVolumeRequest],
 		locate:  locateVolume(func(r DeleteVolumeRequest) snapshot.VolumeID { return r.Volume }),
 		prepare: prepareDeleteVolume, outcome: volumeDeletedOutcome, failed: deleteVolumeFailed,
-		abandon: abandonDeleteVolume, leaves: deleteVolumeLeaves, explain: explainDeleteVolume,
+		abandon: abandonDeleteVolume, leaves: deleteVolumeLeaves, explain: explainDeleteVolume, aim: "delete {volume}",
 		steps: map[string]step{
 			stepDetach:        {do: doDetach, undo: undoDetach},
 			stepRevoke:        {do: doRevoke, undo: undoRevoke},

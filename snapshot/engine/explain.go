@@ -81,4 +81,11 @@ func (c Choice) String() string {
 	return text
 }
 
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") }

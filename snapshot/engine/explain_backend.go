@@ -35,11 +35,11 @@ func (e *Engine) ExplainBackend(ctx context.Context, name string) (Explanation, 
 	default:
 		x.backendStatus(b.last.Load())
 	}
-	x.Now = append(x.Now, fmt.Sprintf("the inventory has %d volumes with %d snapshots on it", volumes, snapshots))
+	x.Now = append(x.Now, fmt.Sprintf("the inventory has %s with %s on it", count(volumes, "volume"), count(snapshots, "snapshot")))
 	if x.Blockers, err = e.openOn(ctx, name); err != nil {
 		return Explanation{}, err
 	}
-	x.Now = append(x.Now, fmt.Sprintf("%d operations are open on it", len(x.Blockers)))
+	x.Now = append(x.Now, count(len(x.Blockers), "operation")+" open on it")
 	return x, nil
 }
 

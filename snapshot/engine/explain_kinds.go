@@ -12,7 +12,7 @@ func explainCreate(r *run, x *Explanation) {
 	}
 	x.Now = append(x.Now, "{volume} is in use as ever; only {snapshot} may or may not exist")
 	x.Safe = append(x.Safe, "using {volume}: its machine runs on")
-	x.DoNot = append(x.DoNot, "make or rename a snapshot with this token at the array by hand: the token is how the operation finds its own")
+	x.DoNot = append(x.DoNot, "rename or delete the snapshot at the array by hand, should it be there: the operation looks for it by its token")
 }
 
 func explainDelete(r *run, x *Explanation) {
@@ -43,7 +43,7 @@ func explainRevert(r *run, x *Explanation) {
 	case state == inventory.StepSent:
 		x.Now = append(x.Now, "nobody knows whether {volume} has the content of {snapshot} or still that of before")
 		x.DoNot = append(x.DoNot,
-			"write to {volume}, or start a machine on it: the revert may still be applied, or be sent again, and wipe that out",
+			"write to {volume}, or start a machine on it: the revert may still be applied, and wipe that out",
 			"revert {volume} at the array by hand", "delete {snapshot} at the array: it may still be needed")
 	default:
 		x.Now = append(x.Now, "the content of {volume} is what it was: nothing was rolled back")

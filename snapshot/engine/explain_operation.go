@@ -34,7 +34,7 @@ func (e *Engine) ExplainOperation(ctx context.Context, id inventory.OperationID)
 	if free {
 		x.Choices = r.choices()
 	}
-	x.Next = append(x.Next, e.next(op))
+	x.Next = append(x.Next, r.next())
 	return x, nil
 }
 
@@ -42,6 +42,9 @@ func (e *Engine) ExplainOperation(ctx context.Context, id inventory.OperationID)
 func (r *run) explain(x *Explanation) {
 	r.about(x)
 	x.Happened = r.e.asked(r.op)
+	if r.kind.aim != "" && !r.p.Volume.IsZero() {
+		x.Happened[0] += r.named(": to " + r.kind.aim)
+	}
 	for i, s := range r.op.Steps {
 		r.focus(s.Volume)
 		x.Happened = append(x.Happened, r.explainStep(i, s))
@@ -54,7 +57,7 @@ func (r *run) explain(x *Explanation) {
 		}
 		x.Happened = append(x.Happened, text)
 	}
-	if told := slices.ContainsFunc(r.op.Steps, func(s inventory.Step) bool { return s.Error == r.op.Error }); r.op.Error != "" && !told {
+	if told := r.d.Suspended != nil && r.op.Error == r.op.Reason || slices.ContainsFunc(r.op.Steps, func(s inventory.Step) bool { return s.Error == r.op.Error }); r.op.Error != "" && !told {
 		x.Happened = append(x.Happened, "error: "+r.op.Error)
 	}
 	switch {
@@ -63,6 +66,10 @@ func (r *run) explain(x *Explanation) {
 	case r.op.State == inventory.Queued:
 		x.Now = append(x.Now, "it has not begun: nothing was touched")
 	case r.op.State.Open():
+		if r.d.Suspended != nil && r.op.State == inventory.Waiting {
+			x.Happened = append(x.Happened, "suspended "+r.d.Suspended.String())
+			x.Now = append(x.Now, "it is suspended: it is neither retried nor recovered by itself, in no process")
+		}
 		x.Safe = append(x.Safe,
 			"waiting: the operation keeps its volume, and nothing gets worse",
 			"repairing or restarting the array, the host and this program: the operation goes on from where it is")
@@ -175,6 +182,15 @@ func (e *Engine) worker(op inventory.Operation, free bool) []string {
 	return []string{fmt.Sprintf("nobody works on it: process %q did, and its lease ended on %s", op.LeaseOwner, stamp(op.LeaseUntil))}
 }
 
+// next says what becomes of the operation, as far as only its journal tells.
+func (r *run) next() string {
+	if r.op.State == inventory.Waiting && r.atPivot() && r.p.WordOnly && r.d.Suspended == nil {
+		return "it waits for a person to look whether the revert took place, and to choose; it is never sent again by itself, since " +
+			"only a person's word kept writers away, and that was given for the first time"
+	}
+	return r.e.next(r.op)
+}
+
 // next says what becomes of the operation.
 func (e *Engine) next(op inventory.Operation) string {
 	back := ""
@@ -203,7 +219,7 @@ func (e *Engine) next(op inventory.Operation) string {
 		case left:
 			return "this process was started for manual recovery and retries nothing by itself: choose what to do"
 		}
-		return fmt.Sprintf("%s, not before %s (%d attempts so far)%s", op.Reason, stamp(op.NextAt), op.Attempts, back)
+		return fmt.Sprintf("%s, not before %s (%s so far)%s", op.Reason, stamp(op.NextAt), count(op.Attempts, "attempt"), back)
 	case inventory.Succeeded:
 		return "nothing: it succeeded on " + stamp(op.UpdatedAt)
 	case inventory.Failed:

@@ -37,7 +37,7 @@ func (e *Engine) ExplainSnapshot(ctx context.Context, id snapshot.ID) (Explanati
 		if err != nil {
 			return Explanation{}, classified(err)
 		}
-		x.Happened = append(x.Happened, fmt.Sprintf("volume %s (%s) was cloned from it", v.ID, v.Name))
+		x.Happened = append(x.Happened, fmt.Sprintf("volume %s (%s) %s cloned from it", v.ID, v.Name, map[bool]string{true: "was", false: "is being"}[v.Native != ""]))
 	}
 	if err := e.explainPending(ctx, vol, &x); err != nil {
 		return Explanation{}, err
@@ -87,7 +87,8 @@ func usable(s snapshot.Snapshot, blockers []driver.Blocker) string {
 	case snapshot.Ready:
 	}
 	if len(blockers) > 0 {
-		return "it can be reverted to and cloned; it can be deleted when nothing stands in the way"
+		return "it can be reverted to and cloned; it can be deleted when nothing stands in the way: an operation lets go of it when " +
+			"it has ended (explain that one), a hold when it is released or over"
 	}
 	return "it can be reverted to, cloned and deleted"
 }

@@ -18,13 +18,13 @@ func sayLetGo() map[string]say {
 	return map[string]say{
 		stepDetach: {
 			aim:     "make {host} let go of {volume}",
-			done:    "{host} has let go of {volume}: the machine that used it is off this disk",
+			done:    "{host} was made to let go of {volume}; the machine that uses it lost this disk",
 			unknown: "whether {host} still has {volume} is not known",
 			undone:  "{host} has {volume} as before",
 		},
 		stepRevoke: {
 			aim:     "make the array refuse everybody access to {volume}",
-			done:    "the array lets nobody reach {volume}; who could is written down in the journal",
+			done:    "the array was made to let nobody reach {volume}; who could is written down in the journal",
 			unknown: "whether the array still lets anybody reach {volume} is not known",
 			undone:  "access to {volume} at the array is as before",
 		},
@@ -94,8 +94,8 @@ func sayVolumes() map[string]say {
 			aim:     "make the array put the content of {snapshot} back",
 			done:    "{volume} has the content of {snapshot}",
 			unknown: "whether {volume} has the content of {snapshot}, or still that of before, is not known",
-			proof: "look at the array's own log or at the content: the roll-back of {volume} to {snapshot} took place, all of it, and " +
-				"nothing was written since that may be lost to view",
+			proof: "look at the array's own log or at the content: the roll-back of {volume} to {snapshot} took place, " +
+				"all of it",
 			ifDone: "the volume is given back, and the tree says that its content is that of {snapshot}; if you are wrong, the tree lies, " +
 				"but no data is lost",
 			disproof: "look at the array's own log or at the content: {volume} was not rolled back, not even in part, and no request to do " +

@@ -25,7 +25,7 @@ func (e *Engine) ExplainVolume(ctx context.Context, id snapshot.VolumeID) (Expla
 	if len(vol.Former) > 0 {
 		x.Happened = append(x.Happened, fmt.Sprintf("the array gave it new ids with reverts; before, it was %s", vol.Former))
 	}
-	x.Now = append(x.Now, e.headOf(ctx, vol), fmt.Sprintf("it has %d snapshots", vol.SnapshotCount))
+	x.Now = append(x.Now, e.headOf(ctx, vol), "it has "+count(vol.SnapshotCount, "snapshot"))
 	switch {
 	case !vol.DeletedAt.IsZero():
 		x.State = "deleted"

@@ -28,7 +28,7 @@ func revertKind() *kind {
 		name: kindRevert, format: 1, decode: decodeAs[RevertRequest],
 		locate:  locateVolume(func(r RevertRequest) snapshot.VolumeID { return r.Volume }),
 		prepare: prepareRevert, outcome: revertedOutcome, failed: revertFailed,
-		abandon: abandonRevert, leaves: revertLeaves, explain: explainRevert,
+		abandon: abandonRevert, leaves: revertLeaves, explain: explainRevert, aim: "put {volume} back to {snapshot}",
 		steps: map[string]step{
 			stepDetach: {do: doDetach, undo: undoDetach},
 			stepRevoke: {do: doRevoke, undo: undoRevoke},
