@@ -132,8 +132,8 @@ func revertLeaves(r *run) string {
 		all = append(all, "the tree says that the content is what it was")
 	}
 	if !r.p.Keep.IsZero() && r.touched(stepKeep) && !r.keptForSure() && r.stateOf(stepRevert) != inventory.StepDone {
-		all = append(all, fmt.Sprintf("a snapshot of the content before may be at the array (token %s) until an audit adopts or deletes it",
-			r.p.KeepRef.Token))
+		all = append(all, fmt.Sprintf("a snapshot of the content before may be at the array (token %s) until an audit adopts or "+
+			"deletes it", r.p.KeepRef.Token))
 	}
 	return strings.Join(append(all, r.letGoLeaves()...), "; ")
 }
@@ -170,7 +170,8 @@ func cloneLeaves(r *run) string {
 	if r.p.Now != nil {
 		name = ", id " + string(r.p.Now.Native)
 	}
-	all = append(all, fmt.Sprintf("if the array has the new volume (token %s%s), it stays there: delete it by hand", r.p.Token, name))
+	all = append(all, fmt.Sprintf("if the array has the new volume (token %s%s), it stays there: delete it by hand",
+		r.p.Token, name))
 	if r.touched(stepIntroduce) {
 		all = append(all, fmt.Sprintf("{host} may have its disk (token %s): make it forget that one first", r.p.HostToken))
 	}
@@ -201,7 +202,8 @@ func deleteVolumeLeaves(r *run) string {
 	all := []string{"{volume} stays in the inventory"}
 	switch {
 	case r.touched(stepDeleteVolume):
-		all = append(all, "if the array has deleted it, forget it", "snapshots that were to go are marked missing until an audit has looked")
+		all = append(all, "if the array has deleted it, forget it",
+			"snapshots that were to go are marked missing until an audit has looked")
 	case r.deleting():
 		all = append(all, "snapshots that were to go and are left are marked missing until an audit has looked")
 	default:

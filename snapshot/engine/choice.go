@@ -105,7 +105,8 @@ func (r *run) choices() []Choice {
 	switch {
 	case r.op.State == inventory.Queued:
 		return []Choice{r.retry(), {
-			Name: ChoiceUndo, Does: "ends the operation before it begins", Consequence: "nothing was touched, so nothing is left", Safe: true,
+			Name: ChoiceUndo, Does: "ends the operation before it begins", Safe: true,
+			Consequence: "nothing was touched, so nothing is left",
 		}}
 	case r.abandoned():
 		return []Choice{r.abandon()}
@@ -117,7 +118,7 @@ func (r *run) choices() []Choice {
 	if !r.op.Undoing && r.mayTurnBack() {
 		all = append(all, Choice{
 			Name: ChoiceUndo, Does: "turns back and undoes what was done so far",
-			Consequence: r.named("the operation fails and leaves nothing behind; if the array or host cannot be reached, it waits for them"),
+			Consequence: "the operation fails and leaves nothing behind; if the array or host cannot be reached, it waits for them",
 			Safe:        true,
 		})
 	}

@@ -124,25 +124,9 @@ func undoCondemn(ctx context.Context, r *run, _ driver.Attempt) error {
 // setStates sets the state of those of the volume's snapshots that which says, in as few commits as fit.
 func (r *run) setStates(ctx context.Context, state snapshot.State, which func(snapshot.Snapshot) (bool, error)) error {
 	for {
-		var rows []snapshot.Snapshot
-		for s, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{Volume: r.vol.ID}) {
-			if err != nil {
-				return classified(err)
-			}
-			if s.State == state || s.State == snapshot.Missing {
-				continue
-			}
-			ok, err := which(s)
-			if err != nil {
-				return err
-			}
-			if ok {
-				s.State = state
-				rows = append(rows, s)
-			}
-		}
-		if len(rows) == 0 {
-			return nil
+		rows, err := r.rowsToSet(ctx, state, which)
+		if err != nil || len(rows) == 0 {
+			return err
 		}
 		for chunk := range slices.Chunk(rows, inventory.MaxChange-1) {
 			if err := r.commit(ctx, inventory.Change{Put: chunk}); err != nil && !errors.Is(err, inventory.ErrStale) {
@@ -152,6 +136,29 @@ func (r *run) setStates(ctx context.Context, state snapshot.State, which func(sn
 			}
 		}
 	}
+}
+
+func (r *run) rowsToSet(
+	ctx context.Context, state snapshot.State, which func(snapshot.Snapshot) (bool, error),
+) ([]snapshot.Snapshot, error) {
+	var rows []snapshot.Snapshot
+	for s, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{Volume: r.vol.ID}) {
+		if err != nil {
+			return nil, classified(err)
+		}
+		if s.State == state || s.State == snapshot.Missing {
+			continue
+		}
+		ok, err := which(s)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			s.State = state
+			rows = append(rows, s)
+		}
+	}
+	return rows, nil
 }
 
 // doDropSnapshots deletes them youngest first, since older ones may depend on nothing but not the other way round.

@@ -21,10 +21,8 @@ func (r *run) execute(ctx context.Context) error {
 		return nil // it was done at once
 	}
 	for !r.op.Undoing {
-		if r.wished.Load() && r.op.Cursor < len(r.op.Steps) {
-			if err := r.heed(ctx); err != nil {
-				return err
-			}
+		if err := r.listen(ctx); err != nil {
+			return err
 		}
 		switch {
 		case r.cancelAsked.Load() && r.mayTurnBack():
@@ -43,10 +41,8 @@ func (r *run) execute(ctx context.Context) error {
 		}
 	}
 	for ; r.op.Cursor >= 0; r.op.Cursor-- {
-		if r.wished.Load() {
-			if err := r.heed(ctx); err != nil {
-				return err
-			}
+		if err := r.listen(ctx); err != nil {
+			return err
 		}
 		if err := r.backward(ctx); err != nil {
 			return err

@@ -59,7 +59,8 @@ func (x *Explanation) backendStatus(s *BackendStatus) {
 	x.Now = append(x.Now, fmt.Sprintf("it could not be used on %s: %s", stamp(s.Since), s.Err))
 	x.Safe = append(x.Safe, "waiting: what had begun on it goes on by itself once it answers, and other backends are not concerned",
 		"explaining operations, volumes and snapshots: that needs no array")
-	x.DoNot = append(x.DoNot, "put another array in its place under the same name: it is refused, since the volumes would be other ones")
+	x.DoNot = append(x.DoNot, "put another array in its place under the same name: it is refused, since its volumes "+
+		"would be other ones")
 	x.Next = append(x.Next, "new operations on it are refused, with nothing done, until it answers")
 }
 

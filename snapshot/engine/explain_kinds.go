@@ -12,7 +12,8 @@ func explainCreate(r *run, x *Explanation) {
 	}
 	x.Now = append(x.Now, "{volume} is in use as ever; only {snapshot} may or may not exist")
 	x.Safe = append(x.Safe, "using {volume}: its machine runs on")
-	x.DoNot = append(x.DoNot, "rename or delete the snapshot at the array by hand, should it be there: the operation looks for it by its token")
+	x.DoNot = append(x.DoNot, "rename or delete the snapshot at the array by hand, should it be there: the operation looks for it "+
+		"by its token")
 }
 
 func explainDelete(r *run, x *Explanation) {
@@ -36,8 +37,8 @@ func explainRevert(r *run, x *Explanation) {
 			"revert {volume} again, at the array or here: it is done, and only giving the volume back is missing",
 			"delete {snapshot} at the array: the tree would go on naming what is not there")
 	case state == inventory.StepSent && r.p.Partial:
-		x.Now = append(x.Now, "the array said that {volume} was rolled back in part: its content is neither that of before nor that of "+
-			"{snapshot}; only completing the revert helps")
+		x.Now = append(x.Now, "the array said that {volume} was rolled back in part: its content is neither that of before nor "+
+			"that of {snapshot}; only completing the revert helps")
 		x.DoNot = append(x.DoNot, "use {volume} in any way: its content is broken until the revert is complete",
 			"delete {snapshot} at the array: nothing else can make {volume} whole")
 	case state == inventory.StepSent:
@@ -59,9 +60,10 @@ func (r *run) explainLetGo(x *Explanation) {
 		x.DoNot = append(x.DoNot, "give anybody access to {volume} at the array by hand: the operation gives back what was there")
 	}
 	if r.touched(stepDetach) && r.stateOf(stepAttach) != inventory.StepDone && r.p.Attachment != nil && r.p.Attachment.Attached {
-		x.Now = append(x.Now, "{host} was made to let go of {volume}: the machine that uses it is without this disk until it is given back")
-		x.DoNot = append(x.DoNot, "attach {volume} by hand, to {host} or to any other: the operation attaches it, and two hosts that write to "+
-			"one volume destroy what is on it")
+		x.Now = append(x.Now, "{host} was made to let go of {volume}: the machine that uses it is without this disk "+
+			"until it is given back")
+		x.DoNot = append(x.DoNot, "attach {volume} by hand, to {host} or to any other: the operation attaches it, and two hosts that "+
+			"write to one volume destroy what is on it")
 	}
 }
 

@@ -26,7 +26,7 @@ func (e *Engine) ExplainOperation(ctx context.Context, id inventory.OperationID)
 		x.Happened = append(e.asked(op), strangeSteps(op)...)
 		x.Now = append(x.Now, "this program cannot read its journal: "+err.Error())
 		x.Next = append(x.Next, "a program that knows it goes on with it")
-		return x, nil
+		return x, nil //nolint:nilerr // it is told
 	}
 	r.learnNames(ctx)
 	r.explain(&x)
@@ -57,7 +57,7 @@ func (r *run) explain(x *Explanation) {
 		}
 		x.Happened = append(x.Happened, text)
 	}
-	if told := r.d.Suspended != nil && r.op.Error == r.op.Reason || slices.ContainsFunc(r.op.Steps, func(s inventory.Step) bool { return s.Error == r.op.Error }); r.op.Error != "" && !told {
+	if r.op.Error != "" && !r.told() {
 		x.Happened = append(x.Happened, "error: "+r.op.Error)
 	}
 	switch {
@@ -85,6 +85,12 @@ func (r *run) explain(x *Explanation) {
 			texts[i] = r.named(texts[i])
 		}
 	}
+}
+
+// told: the operation's error is that of a step, or says that it was suspended.
+func (r *run) told() bool {
+	return r.d.Suspended != nil && r.op.Error == r.op.Reason ||
+		slices.ContainsFunc(r.op.Steps, func(s inventory.Step) bool { return s.Error == r.op.Error })
 }
 
 // about says what the names stand for.
@@ -116,7 +122,8 @@ func (r *run) about(x *Explanation) {
 		x.About = append(x.About, fmt.Sprintf("the token of the %s is %s", r.op.Kind, r.p.Token))
 	}
 	for _, m := range r.members[1:] {
-		x.About = append(x.About, fmt.Sprintf("it also works on volume %s, which backend %q calls %s", m.p.Volume, m.p.Backend, m.p.Native))
+		text := fmt.Sprintf("it also works on volume %s, which backend %q calls %s", m.p.Volume, m.p.Backend, m.p.Native)
+		x.About = append(x.About, text)
 	}
 }
 
@@ -179,7 +186,8 @@ func (e *Engine) worker(op inventory.Operation, free bool) []string {
 		return []string{fmt.Sprintf("process %q works on it, or has just died: its lease ends on %s unless it is renewed",
 			op.LeaseOwner, stamp(op.LeaseUntil))}
 	}
-	return []string{fmt.Sprintf("nobody works on it: process %q did, and its lease ended on %s", op.LeaseOwner, stamp(op.LeaseUntil))}
+	return []string{fmt.Sprintf("nobody works on it: process %q did, and its lease ended on %s",
+		op.LeaseOwner, stamp(op.LeaseUntil))}
 }
 
 // next says what becomes of the operation, as far as only its journal tells.

@@ -37,7 +37,11 @@ func (e *Engine) ExplainSnapshot(ctx context.Context, id snapshot.ID) (Explanati
 		if err != nil {
 			return Explanation{}, classified(err)
 		}
-		x.Happened = append(x.Happened, fmt.Sprintf("volume %s (%s) %s cloned from it", v.ID, v.Name, map[bool]string{true: "was", false: "is being"}[v.Native != ""]))
+		is := "was"
+		if v.Native == "" {
+			is = "is being"
+		}
+		x.Happened = append(x.Happened, fmt.Sprintf("volume %s (%s) %s cloned from it", v.ID, v.Name, is))
 	}
 	if err := e.explainPending(ctx, vol, &x); err != nil {
 		return Explanation{}, err

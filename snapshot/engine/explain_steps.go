@@ -50,8 +50,8 @@ func saySnapshots() map[string]say {
 			undone:  "{snapshot} is deleted again",
 			disproof: "look at the array, by the token below: {snapshot} is not there, and no request to make it can still be " +
 				"on its way",
-			ifNotDone: "the snapshot's record goes and the operation fails; if you are wrong, the array keeps a snapshot that the inventory " +
-				"does not know, until an audit finds it by its token",
+			ifNotDone: "the snapshot's record goes and the operation fails; if you are wrong, the array keeps a snapshot that the " +
+				"inventory does not know, until an audit finds it by its token",
 		},
 		stepKeep: {
 			aim:     "make the array take {keep} of the content now",
@@ -67,8 +67,8 @@ func saySnapshots() map[string]say {
 			ifDone: "the snapshot leaves the tree and its children become its parent's; if you are wrong, the array keeps a snapshot " +
 				"that the inventory does not know, until an audit finds it by its token",
 			disproof: "look at the array: {snapshot} is there, and no request to delete it can still be on its way",
-			ifNotDone: "the snapshot is as it was and the operation fails; if you are wrong, whoever reverts to it or clones it is told by " +
-				"the array that it is not there",
+			ifNotDone: "the snapshot is as it was and the operation fails; if you are wrong, whoever reverts to it or clones it is told " +
+				"by the array that it is not there",
 		},
 		stepImport: {
 			aim:  "write records of the snapshots that the array has of {volume}",
@@ -96,12 +96,12 @@ func sayVolumes() map[string]say {
 			unknown: "whether {volume} has the content of {snapshot}, or still that of before, is not known",
 			proof: "look at the array's own log or at the content: the roll-back of {volume} to {snapshot} took place, " +
 				"all of it",
-			ifDone: "the volume is given back, and the tree says that its content is that of {snapshot}; if you are wrong, the tree lies, " +
-				"but no data is lost",
-			disproof: "look at the array's own log or at the content: {volume} was not rolled back, not even in part, and no request to do " +
-				"so can still be on its way",
-			ifNotDone: "the volume is given back with the content that it has, and the operation fails; if you are wrong, the tree lies: " +
-				"whoever uses the volume finds the old content",
+			ifDone: "the volume is given back, and the tree says that its content is that of {snapshot}; if you are wrong, the tree " +
+				"lies, but no data is lost",
+			disproof: "look at the array's own log or at the content: {volume} was not rolled back, not even in part, and no request to " +
+				"do so can still be on its way",
+			ifNotDone: "the volume is given back with the content that it has, and the operation fails; if you are wrong, the tree " +
+				"lies: whoever uses the volume finds the old content",
 		},
 		stepReread: {
 			aim:  "read at the array what {volume} is now",

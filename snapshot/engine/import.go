@@ -19,7 +19,9 @@ func importKind() *kind {
 	return &kind{
 		name: kindImport, format: 1, decode: decodeAs[ImportRequest], locate: locateNothing,
 		prepare: prepareImport, outcome: importedOutcome, failed: importFailed,
-		steps: map[string]step{stepImport: {do: doImport}}, explain: explainImport, aim: "put {volume} under management", touches: func(*run) bool { return false },
+		steps:   map[string]step{stepImport: {do: doImport}},
+		touches: func(*run) bool { return false },
+		explain: explainImport, aim: "put {volume} under management",
 	}
 }
 

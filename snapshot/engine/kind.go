@@ -41,7 +41,8 @@ type kind struct {
 	// it touches nothing that could not be undone. leaves tells what is left then, for the person who decides.
 	abandon func(ctx context.Context, r *run) (inventory.Change, error)
 	leaves  func(r *run) string
-	// aim says in a few words what it is to do. explain adds, for a person, how things stand, what is safe and what is not. It reads the journal only.
+	// aim says in a few words what it is to do. explain adds, for a person, how things stand, what is safe and what is not.
+	// It reads the journal only.
 	aim     string
 	explain func(r *run, x *Explanation)
 	// steps are all that the kind may have; prepare chooses among them. The first one that is named in pivots is the

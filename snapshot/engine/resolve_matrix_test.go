@@ -43,10 +43,9 @@ type plight struct {
 	again  int                // the point of the decision at which the deciding process dies; 0: it does not
 	choice engine.ChoiceName  // empty: only look
 
-	offered []engine.Choice
-	made    engine.Choice
-	died    bool // the process of the operation came to its point, or the deciding one to its own
-	where   string
+	made  engine.Choice
+	died  bool // the process of the operation came to its point, or the deciding one to its own
+	where string
 }
 
 // stuck plays the scene until the operation is stuck, and returns its world with nobody working on the operation.

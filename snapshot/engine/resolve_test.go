@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -186,7 +185,7 @@ func TestAbandonWithoutTheBackend(t *testing.T) {
 	eng, err := engine.New(w.inv, engine.Options{Owner: "test", ManualRecovery: true})
 	require.NoError(t, err)
 	require.NoError(t, eng.Start(ctx(t)))
-	defer func() { require.NoError(t, eng.Close(context.Background())) }()
+	defer func() { require.NoError(t, eng.Close(ctx(t))) }()
 	require.ErrorIs(t, eng.Resolve(ctx(t), op.ID, engine.ChoiceRetry, "ops", "x"), driver.ErrNotFound, "it needs the array")
 	require.Equal(t, inventory.Running, w.operation(op.ID).State)
 	require.NoError(t, eng.Suspend(ctx(t), op.ID, "alice", "the pool is being moved"))

@@ -125,6 +125,14 @@ func suspension(op inventory.Operation) *word {
 	return d.Suspended
 }
 
+// listen is heed for a run that was told that something is wished; before the outcome there is nothing left to stop.
+func (r *run) listen(ctx context.Context) error {
+	if !r.wished.Load() || r.op.Cursor == len(r.op.Steps) {
+		return nil
+	}
+	return r.heed(ctx)
+}
+
 // heed looks at what is wished of the operation, between two steps. It returns errParked if the operation is suspended now.
 func (r *run) heed(ctx context.Context) error {
 	r.wished.Store(false)

@@ -46,6 +46,14 @@ func (w *world) another(opts engine.Options) *engine.Engine {
 	return other
 }
 
+// polled returns after the engine has looked twice at what others wish and left; the first time wholly.
+func (w *world) polled() {
+	w.t.Helper()
+	polls := &w.killer.polls
+	from := polls.Load()
+	w.eventually("polls", func() bool { return polls.Load() >= from+2 })
+}
+
 // wishes counts the records that say what is wanted of operations.
 func (w *world) wishes() (n int) {
 	w.t.Helper()
@@ -114,7 +122,7 @@ func TestSuspend(t *testing.T) {
 			require.Equal(t, 1, w.wishes())
 			require.Equal(t, inventory.Running, w.operation(op.ID).State, "the step under way is finished first")
 			if by != w.eng { // its owner has to hear of it while the step is under way
-				time.Sleep(50 * time.Millisecond)
+				w.polled()
 			}
 			release()
 			requireSuspended(w, op.ID)
@@ -182,7 +190,7 @@ func TestSuspendWhatWaits(t *testing.T) {
 	})
 	w.faults.Clear()
 	seq := w.operation(op.ID).Seq
-	time.Sleep(20 * time.Millisecond) // several polls
+	w.polled()
 	require.Equal(t, seq, w.operation(op.ID).Seq, "nobody retries it")
 	requireSuspended(w, op.ID)
 	require.NoError(t, w.eng.Resolve(ctx(t), op.ID, engine.ChoiceRetry, "bob", "moved"), "a decision lifts it")
@@ -274,7 +282,7 @@ func TestCancelOfAnotherProcess(t *testing.T) {
 			other := w.another(engine.Options{})
 			require.NoError(t, other.Cancel(ctx(t), op.ID))
 			require.NoError(t, other.Cancel(ctx(t), op.ID), "repeatable")
-			time.Sleep(50 * time.Millisecond) // its owner hears of it while the step is under way
+			w.polled() // its owner hears of it while the step is under way
 			release()
 			_, err := other.Wait(ctx(t), op.ID)
 			if tt.back {

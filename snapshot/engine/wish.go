@@ -201,7 +201,8 @@ func (e *Engine) turnBack(ctx context.Context, op inventory.Operation) error {
 	}
 	if suspension(op) != nil {
 		if r.op.Undoing || !r.mayTurnBack() {
-			return driver.Errorf(driver.ErrConflict, "operation %s is suspended and cannot turn back any more; resume or resolve it", op.ID)
+			return driver.Errorf(driver.ErrConflict,
+				"operation %s is suspended and cannot turn back any more; resume or resolve it", op.ID)
 		}
 		if err := e.forgetSuspend(ctx, op.ID); err != nil {
 			return err
