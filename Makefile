@@ -2,7 +2,7 @@
 
 tool := go tool -modfile=$(CURDIR)/internal/tools/go.mod
 
-.PHONY: help test race lint fmt bench allbench fuzz generate golden ci
+.PHONY: help test race lint fmt bench allbench fuzz generate golden crash ci
 
 help: ## print this
 	@sed -nE 's/^([a-z]+): ## (.*)/\1\t\2/p' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ bench: ## print the figures that README quotes; the reflink needs root and xfspr
 
 allbench: ## run every benchmark
 	go test -run='^$$' -bench=. -benchmem ./...
+
+crash: ## kill processes at every point, three in a row, and stop and wake them
+	STORAGESNAP_CRASHTEST_DEATHS=3 go test -count=1 -timeout=60m -v ./internal/crashtest
 
 fuzz: ## run each fuzz target for FUZZTIME (5s)
 	.ci/run fuzz

@@ -33,7 +33,7 @@ type SnapshotRef struct {
 // Attempt tells a driver what is known of earlier sends of the same mutation.
 //
 // Resume false promises that this token was never sent: the driver may send without looking, in one round trip. Resume
-// true says that the call may have been applied already, wholly or in part, first sent at SentAt by the engine's clock:
+// true says that the call may have been applied already, wholly or in part, sent no later than SentAt by the engine's clock:
 // the driver looks first, and applies only what is missing. Either way the result is that of one application.
 type Attempt struct {
 	Resume bool      `json:"resume,omitempty"`

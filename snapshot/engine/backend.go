@@ -127,6 +127,7 @@ func (e *Engine) RemoveBackend(ctx context.Context, name string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.backends, name)
+	e.tel.forget(name)
 	return nil
 }
 
@@ -174,13 +175,14 @@ func (e *Engine) describe(ctx context.Context, b *backend, fresh bool) (driver.D
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.opts.CallTimeout)
 	defer cancel()
-	desc, err := b.drv.Describe(ctx)
+	desc, err := describe(ctx, e, b.name, "", b.drv.Describe)
 	if err == nil && desc.Backend == "" {
 		err = driver.Errorf(driver.ErrInvalid, "the driver reports an empty backend id")
 	}
 	if err == nil {
 		err = e.identify(ctx, recordBackend, recordBackendID, b.name, string(desc.Backend))
 	}
+	e.tel.described(b.name, err)
 	b.status.Since = now
 	b.status.Err = err
 	defer func() {
@@ -217,7 +219,7 @@ func (e *Engine) describeHost(ctx context.Context, h *hostEntry) (driver.HostDes
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.opts.CallTimeout)
 	defer cancel()
-	desc, err := h.host.Describe(ctx)
+	desc, err := describe(ctx, e, "", h.name, h.host.Describe)
 	if err == nil && desc.HostID == "" {
 		err = driver.Errorf(driver.ErrInvalid, "the host reports an empty id")
 	}

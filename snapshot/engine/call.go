@@ -7,11 +7,10 @@ import (
 	"time"
 
 	"github.com/storagesnap/storagesnap/driver"
-	"github.com/storagesnap/storagesnap/inventory"
 )
 
 // ask makes one call of a driver or host for the run: within the backend's number of calls at once, only while the lease
-// holds, with a deadline, and with its error classified and logged.
+// holds and no longer, with a deadline, and with its error classified and logged.
 func ask[T any](ctx context.Context, r *run, op string, f func(ctx context.Context) (T, error)) (T, error) {
 	return askFor(ctx, r, op, r.e.opts.CallTimeout, f)
 }
@@ -38,8 +37,12 @@ func askFor[T any](
 	if err := r.hold(ctx); err != nil { // directly before sending
 		return none, err
 	}
+	ctx, end := r.leased(ctx)
+	defer end()
+	ctx, over := r.callSpan(ctx, op)
 	began := time.Now()
 	result, err := f(ctx)
+	over(err)
 	log := r.e.log.With("operation", r.id.String(), "kind", r.op.Kind, "call", op, "backend", r.b.name, "took", time.Since(began))
 	if err != nil {
 		err = driver.In(op, err)
@@ -61,55 +64,9 @@ func act(ctx context.Context, r *run, op string, f func(ctx context.Context) err
 	return err
 }
 
-// hold makes sure that the operation is ours for a while longer: half of the lease, so that a call that is sent now and the
-// next heartbeat both fall into it.
-func (r *run) hold(ctx context.Context) error {
-	r.mu.Lock()
-	begun, left := r.enter == entryOwned, time.Until(r.leaseUntil)
-	r.mu.Unlock()
-	if !begun || left > r.e.opts.LeaseTTL/2 { // before the intent there are only reads
-		return nil
-	}
-	return r.renew(ctx)
-}
-
-// heartbeatLoop renews the leases of all that runs, and interrupts the call of a run that lost its own.
-func (e *Engine) heartbeatLoop() {
-	for pause(e.base, e.opts.LeaseTTL/3) == nil {
-		for _, r := range e.allRuns() {
-			r.mu.Lock()
-			left := time.Until(r.leaseUntil)
-			r.mu.Unlock()
-			if left > e.opts.LeaseTTL/2 || r.finished() {
-				continue
-			}
-			if err := r.renew(e.base); errors.Is(err, inventory.ErrStale) || err != nil && left < e.opts.LeaseTTL/6 {
-				e.log.Error("lease lost; the call under way is interrupted", "operation", r.id.String(), "error", err)
-				interrupt(&r.endCall)
-			}
-		}
-	}
-}
-
-func (e *Engine) allRuns() []*run {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	all := make([]*run, 0, len(e.runs))
-	for _, r := range e.runs {
-		all = append(all, r)
-	}
-	return all
-}
-
 // interrupt ends the context of the call under way, if there is one.
 func interrupt(call *atomic.Pointer[context.CancelFunc]) {
 	if end := call.Load(); end != nil {
 		(*end)()
 	}
-}
-
-func (r *run) finished() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.enter != entryOwned || r.saved.State != inventory.Running && r.saved.State != inventory.Queued
 }

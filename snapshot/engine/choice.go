@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"strings"
 
 	"github.com/storagesnap/storagesnap/driver"
 	"github.com/storagesnap/storagesnap/inventory"
@@ -102,6 +103,7 @@ func (e *Engine) unattended(ctx context.Context, op inventory.Operation) (bool, 
 
 // choices computes what the journal allows, for an operation that nobody works on.
 func (r *run) choices() []Choice {
+	defer r.atCursor()()
 	switch {
 	case r.op.State == inventory.Queued:
 		return []Choice{r.retry(), {
@@ -129,6 +131,15 @@ func (r *run) choices() []Choice {
 		all = append(all, r.abandon())
 	}
 	return all
+}
+
+// atCursor puts the member into focus that the step at the cursor is about; what it returns puts back which was.
+func (r *run) atCursor() func() {
+	was := r.member
+	if r.op.Cursor < len(r.op.Steps) {
+		r.focus(r.op.Steps[r.op.Cursor].Volume)
+	}
+	return func() { r.member = was }
 }
 
 // atPivot: the pivot was sent, and its outcome is not in the journal.
@@ -202,7 +213,7 @@ func (r *run) abandon() Choice {
 		Check: "prefer the other choices; abandon what cannot be brought to an end",
 	}
 	if r.kind.leaves != nil {
-		c.Consequence = r.named(r.kind.leaves(r))
+		c.Consequence = strings.Join(r.leftovers(), "; ")
 	}
 	return c
 }

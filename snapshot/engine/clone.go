@@ -14,6 +14,7 @@ const (
 	stepClone      = "Clone"
 	stepCloneGrant = "GrantClone"
 	stepIntroduce  = "Introduce"
+	stepCloneSplit = "SplitClone"
 )
 
 // cloneKind: intent (the new volume, pending; the snapshot pinned) → Clone → [Grant → Introduce] → outcome. The outcome is
@@ -25,10 +26,11 @@ func cloneKind() *kind {
 		abandon: abandonClone, leaves: cloneLeaves, explain: explainClone, aim: "clone {snapshot} into {volume}",
 		steps: map[string]step{
 			stepClone:      {do: doClone, undo: undoClone},
-			stepCloneGrant: {do: doCloneGrant, undo: undoCloneGrant},
+			stepCloneGrant: {do: doCloneGrant, undo: undoCloneGrant, late: true},
 			stepIntroduce:  {do: doIntroduce, undo: undoIntroduce},
+			stepCloneSplit: {do: doCloneSplit},
 		},
-		touches: func(r *run) bool { return r.planned(stepCloneGrant) },
+		touches: func(r *run) bool { return r.planned(stepCloneGrant) || r.planned(stepCloneSplit) },
 	}
 }
 
@@ -55,6 +57,7 @@ func prepareClone(ctx context.Context, r *run) (inventory.Change, error) {
 	r.newVolume(req, source, parent)
 	r.d.Snapshot, r.d.Ref = source.ID, refOf(source)
 	r.plan(stepClone)
+	r.planIf(req.Split && r.desc.Facts.CloneDependence == driver.CloneUntilSplit, stepCloneSplit)
 	if req.Host != "" {
 		if err := r.introducible(ctx, req.Host, parent); err != nil {
 			return none, err
@@ -66,7 +69,10 @@ func prepareClone(ctx context.Context, r *run) (inventory.Change, error) {
 }
 
 func (r *run) cloneable(req CloneRequest, source snapshot.Snapshot) error {
+	split := r.desc.Facts.CloneDependence
 	switch limit := r.desc.Limits.MaxVolumeSize; {
+	case req.Split && (split == driver.CloneDependent || split == driver.CloneUntilSplit && r.b.able.Splitter == nil):
+		return driver.Errorf(driver.ErrUnsupported, "backend %q cannot make a clone independent of its snapshot", r.b.name)
 	case r.b.able.Cloner == nil:
 		return driver.Errorf(driver.ErrUnsupported, "backend %q cannot clone", r.b.name)
 	case req.Size != 0 && req.Size < source.Size:
@@ -131,6 +137,16 @@ func doClone(ctx context.Context, r *run, at driver.Attempt) error {
 	}
 	r.d.Now = nowOf(v)
 	return nil
+}
+
+// doCloneSplit has no undo of its own: undoing the clone removes it, split or not.
+func doCloneSplit(ctx context.Context, r *run, at driver.Attempt) error {
+	_, err := askLong(ctx, r, "Split", func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, r.b.able.Splitter.Split(ctx, driver.SplitRequest{
+			Volume: r.p.Now.Native, Token: r.p.SplitToken, Attempt: at, Notes: r.notes(),
+		})
+	})
+	return err
 }
 
 func undoClone(ctx context.Context, r *run, at driver.Attempt) error {
@@ -203,6 +219,7 @@ func undoIntroduce(ctx context.Context, r *run, at driver.Attempt) error {
 func clonedOutcome(ctx context.Context, r *run) (inventory.Change, any, error) {
 	vol, now := r.unpend(), r.d.Now
 	vol.Native, vol.Serial, vol.Size, vol.Container, vol.Disk = now.Native, now.Serial, now.Size, now.Container, r.d.Disk
+	vol.Independent = r.planned(stepCloneSplit)
 	change, err := r.unpinned(ctx, r.volumeChange(vol))
 	return change, result{Volume: vol.ID, Snapshot: r.d.Snapshot}, err
 }

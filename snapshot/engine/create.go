@@ -9,17 +9,25 @@ import (
 	"github.com/storagesnap/storagesnap/snapshot"
 )
 
-const stepCreate = "CreateSnapshot"
+const (
+	stepCreate   = "CreateSnapshot"
+	stepQuiesced = "CreateQuiesced"
+)
 
-// createKind: intent (the row in Creating, its token, Pending) → CreateSnapshot → outcome (Ready, the head moves).
+// createKind: intent (the row in Creating, its token, Pending) → CreateSnapshot → outcome (Ready, the head moves). With a quiesce
+// the snapshot is taken while the host holds the writes, and a step behind it makes sure that they go on.
 func createKind() *kind {
 	return &kind{
 		name: kindCreate, format: 1, decode: decodeAs[CreateRequest],
 		locate:  locateVolume(func(r CreateRequest) snapshot.VolumeID { return r.Volume }),
 		prepare: prepareCreate, outcome: createdOutcome, failed: createFailed,
 		abandon: abandonCreate, leaves: createLeaves, explain: explainCreate, aim: "take {snapshot} of {volume}",
-		steps:  map[string]step{stepCreate: {do: doCreate, undo: undoCreate, find: findCreated}},
-		pivots: []string{stepCreate},
+		steps: map[string]step{
+			stepCreate:   {do: doCreate, undo: undoCreate, find: findCreated},
+			stepQuiesced: {do: doShots, find: findShots},
+			stepThaw:     {do: doThaw},
+		},
+		pivots: []string{stepCreate, stepQuiesced},
 	}
 }
 
@@ -43,7 +51,15 @@ func prepareCreate(ctx context.Context, r *run) (inventory.Change, error) {
 		row.Owner = req.Owner
 	}
 	r.p.Snapshot, r.p.Token = row.ID, driver.Token(row.Token)
-	r.plan(stepCreate)
+	if err := r.prepareFreeze(ctx, req.Quiesce); err != nil {
+		return inventory.Change{}, err
+	}
+	if r.d.Freeze == nil || len(r.d.Freeze.Hosts) == 0 {
+		r.plan(stepCreate)
+	} else {
+		r.d.Shots = []shot{{Token: r.p.Token, Volumes: []snapshot.VolumeID{r.vol.ID}}}
+		r.plan(stepQuiesced, stepThaw)
+	}
 	return inventory.Change{Volumes: r.volumeChange(r.pend(r.vol)), Put: []snapshot.Snapshot{row}}, nil
 }
 
@@ -66,21 +82,20 @@ func (r *run) newRow(ctx context.Context, name string) (snapshot.Snapshot, error
 
 func doCreate(ctx context.Context, r *run, at driver.Attempt) error {
 	req := r.req.(CreateRequest) //nolint:forcetypeassert,errcheck // the kind's own request
-	m, err := r.takeSnapshot(ctx, r.p.Token, req.Name, req.Labels, at)
-	r.p.Made = m
+	var err error
+	r.p.Made, err = r.takeSnapshot(ctx, r.p.Token, snapshot.Snapshot{Name: req.Name, Labels: req.Labels}, at)
 	return err
 }
 
-func (r *run) takeSnapshot(
-	ctx context.Context, token driver.Token, name string, labels map[string]string, at driver.Attempt,
-) (*made, error) {
+// takeSnapshot makes a snapshot at the array, with the name and labels of its record.
+func (r *run) takeSnapshot(ctx context.Context, token driver.Token, row snapshot.Snapshot, at driver.Attempt) (*made, error) {
 	s, err := ask(ctx, r, "CreateSnapshot", func(ctx context.Context) (driver.Snapshot, error) {
 		return r.b.drv.CreateSnapshot(ctx, driver.CreateSnapshotRequest{
-			Volume: r.p.Native, Token: token, Name: fitted(name, r.desc.Limits), Labels: labels, Attempt: at,
+			Volume: r.p.Native, Token: token, Name: fitted(row.Name, r.desc.Limits), Labels: row.Labels, Attempt: at,
 		})
 	})
 	if err != nil {
-		return nil, err
+		return nil, r.withCandidates(ctx, err)
 	}
 	if s.Ref.Token != token || s.Ref.ID == "" {
 		return nil, badAnswer("CreateSnapshot", "the driver answered without the snapshot's id, or with another token")
@@ -156,6 +171,12 @@ func (r *run) madeRow(ctx context.Context, id snapshot.ID, m *made) (snapshot.Sn
 		return row, err
 	}
 	row.State, row.Native, row.TakenAt = snapshot.Ready, m.Native, m.TakenAt
+	if f := r.d.Freeze; f != nil {
+		row.Quiesce, row.Frozen = f.Outcome, f.For
+		if f.Flushed && f.Outcome == snapshot.QuiesceFrozen {
+			row.Consistency = snapshot.ApplicationConsistent
+		}
+	}
 	if m.Size > 0 {
 		row.Size = m.Size
 	}

@@ -17,7 +17,7 @@ func deleteKind() *kind {
 		name: kindDelete, format: 1, decode: decodeAs[DeleteRequest], locate: locateDelete,
 		prepare: prepareDelete, outcome: deletedOutcome, failed: deleteFailed,
 		abandon: abandonDelete, leaves: deleteLeaves, explain: explainDelete, aim: "delete {snapshot} of {volume}",
-		steps:  map[string]step{stepDelete: {do: doDelete, find: findDeleted, repeat: true, assume: wordSuffices}},
+		steps:  map[string]step{stepDelete: {do: doDelete, find: findDeleted, repeat: true, late: true, assume: wordSuffices}},
 		pivots: []string{stepDelete},
 	}
 }
@@ -47,30 +47,44 @@ func prepareDelete(ctx context.Context, r *run) (inventory.Change, error) {
 
 // deletable refuses, naming it, whatever stands in the way of a snapshot's deletion and can be known without the array.
 func (r *run) deletable(ctx context.Context, s snapshot.Snapshot) error {
+	if !s.Group.IsZero() && r.desc.Facts.GroupMemberDelete == driver.MemberDeleteRefused {
+		return driver.Blocked(driver.ErrUnsupported, []driver.Blocker{{Kind: "group", ID: s.Group.String(), Name: s.Name, Since: s.CreatedAt}},
+			"backend %q deletes no single members of a group; delete the group", r.b.name)
+	}
+	blockers, err := r.inTheWay(ctx, s)
+	switch {
+	case err != nil:
+		return err
+	case len(blockers) > 0:
+		return driver.Blocked(driver.ErrInUse, blockers, "snapshot %s cannot be deleted", s.ID)
+	}
+	return nil
+}
+
+// inTheWay lists holds, pins, younger snapshots and clones that need the snapshot.
+func (r *run) inTheWay(ctx context.Context, s snapshot.Snapshot) ([]driver.Blocker, error) {
 	blockers := kept(s, r.e.now())
-	for child, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{Volume: s.Volume, Parent: s.ID}) {
-		if !r.desc.Facts.SnapshotsDependent {
-			break
+	if r.desc.Facts.SnapshotsDependent {
+		for o, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{Volume: s.Volume, State: snapshot.Ready}) {
+			if err != nil {
+				return nil, classified(err)
+			}
+			if o.TakenAt.After(s.TakenAt) { // whatever its parent is: the array goes by time
+				blockers = append(blockers, driver.Blocker{Kind: "snapshot", ID: o.ID.String(), Name: o.Name, Since: o.CreatedAt})
+			}
 		}
-		if err != nil {
-			return classified(err)
-		}
-		blockers = append(blockers, driver.Blocker{Kind: "snapshot", ID: child.ID.String(), Name: child.Name, Since: child.CreatedAt})
 	}
 	if r.desc.Facts.CloneDependence != driver.CloneIndependent {
 		for v, err := range r.e.inv.Volumes(ctx, inventory.VolumeQuery{Origin: s.ID}) {
 			if err != nil {
-				return classified(err)
+				return nil, classified(err)
 			}
-			if v.DeletedAt.IsZero() {
+			if v.DeletedAt.IsZero() && !v.Independent {
 				blockers = append(blockers, driver.Blocker{Kind: "clone", ID: v.ID.String(), Name: v.Name, Since: v.CreatedAt})
 			}
 		}
 	}
-	if len(blockers) > 0 {
-		return driver.Blocked(driver.ErrInUse, blockers, "snapshot %s cannot be deleted", s.ID)
-	}
-	return nil
+	return blockers, nil
 }
 
 // kept lists the holds and pins that forbid a snapshot's deletion.
@@ -88,12 +102,49 @@ func kept(s snapshot.Snapshot, now time.Time) []driver.Blocker {
 }
 
 func doDelete(ctx context.Context, r *run, at driver.Attempt) error {
+	shared, err := r.shared(ctx)
+	if shared || err != nil {
+		return err
+	}
 	res, err := r.deleteSnapshot(ctx, r.p.Ref, at)
 	r.p.Recoverable = res.RecoverableUntil
 	return absentIsDone(err) // the volume itself may be gone, with its snapshots
 }
 
+// shared reports whether another volume's record stands for the same snapshot of their container: then the array keeps it
+// until the last of them is deleted. The container is locked, so that nobody else deletes that one meanwhile.
+func (r *run) shared(ctx context.Context) (bool, error) {
+	if r.desc.Facts.SnapshotUnit != driver.UnitContainer || r.p.Native == "" {
+		return false, nil
+	}
+	v, err := ask(ctx, r, "Volume", func(ctx context.Context) (driver.Volume, error) { return r.b.drv.Volume(ctx, r.p.Native) })
+	if err != nil {
+		return false, absentIsDone(err)
+	}
+	for _, native := range v.Siblings {
+		sibling, found, err := r.e.managed(ctx, r.b.name, native)
+		if err != nil {
+			return false, err
+		}
+		if !found {
+			continue
+		}
+		for s, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{Volume: sibling.ID, Token: string(r.p.Ref.Token)}) {
+			if err != nil {
+				return false, classified(err)
+			}
+			if s.Native == r.p.Ref.ID && s.State == snapshot.Ready {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
 func findDeleted(ctx context.Context, r *run, at driver.Attempt) (bool, error) {
+	if shared, err := r.shared(ctx); shared || err != nil {
+		return shared, err
+	}
 	m, err := r.lookUp(ctx, r.p.Ref, at)
 	return m == nil, err
 }
@@ -107,11 +158,15 @@ func deletedOutcome(ctx context.Context, r *run) (inventory.Change, any, error) 
 	if vol.Head == row.ID {
 		vol.Head = row.Parent
 	}
-	return inventory.Change{
+	change := inventory.Change{
 		Volumes:  r.volumeChange(vol),
 		Reparent: []inventory.Reparent{{Volume: vol.ID, From: row.ID, To: row.Parent}},
 		Drop:     []snapshot.ID{row.ID},
-	}, result{Volume: vol.ID, Snapshot: row.ID, RecoverableUntil: r.p.Recoverable}, nil
+	}
+	if change.Records, err = r.lastOfGroup(ctx, row); err != nil {
+		return change, nil, err
+	}
+	return change, result{Volume: vol.ID, Snapshot: row.ID, RecoverableUntil: r.p.Recoverable}, nil
 }
 
 func deleteFailed(ctx context.Context, r *run) (inventory.Change, error) {

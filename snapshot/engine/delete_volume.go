@@ -27,10 +27,10 @@ func deleteVolumeKind() *kind {
 		abandon: abandonDeleteVolume, leaves: deleteVolumeLeaves, explain: explainDeleteVolume, aim: "delete {volume}",
 		steps: map[string]step{
 			stepDetach:        {do: doDetach, undo: undoDetach},
-			stepRevoke:        {do: doRevoke, undo: undoRevoke},
+			stepRevoke:        {do: doRevoke, undo: undoRevoke, late: true},
 			stepCondemn:       {do: doCondemn, undo: undoCondemn},
-			stepDropSnapshots: {do: doDropSnapshots, repeat: true, several: true},
-			stepDeleteVolume:  {do: doDeleteVolume, find: findVolumeDeleted, repeat: true, assume: wordSuffices},
+			stepDropSnapshots: {do: doDropSnapshots, repeat: true, late: true, several: true},
+			stepDeleteVolume:  {do: doDeleteVolume, find: findVolumeDeleted, repeat: true, late: true, assume: wordSuffices},
 		},
 		pivots: []string{stepDropSnapshots, stepDeleteVolume}, goBack: true,
 	}

@@ -14,23 +14,36 @@ type detail struct {
 	// part is that of the operation's main volume, Others are those of the rest.
 	part
 	Others []*part `json:"others,omitempty"`
+	// Gone are the snapshots that a revert has dropped and that were taken out of the trees so far.
+	Gone []snapshot.ID `json:"gone,omitempty"`
+	// Group is the one that is made, reverted or deleted; Shots are the calls that take its snapshots, Freeze how writes are
+	// held meanwhile, and Skew how far apart the calls were.
+	Group  snapshot.GroupID `json:"group,omitzero"`
+	Shots  []shot           `json:"shots,omitempty"`
+	Freeze *freeze          `json:"freeze,omitempty"`
+	Skew   time.Duration    `json:"skew,omitempty"`
 	// Containers are those that it has for itself.
 	Containers []string `json:"containers,omitempty"`
 	// Decisions are what persons decided about it, in order; Suspended is who stopped it, while it is.
 	Decisions []decision `json:"decisions,omitempty"`
 	Suspended *word      `json:"suspended,omitempty"`
+	// Trace is the W3C traceparent of the operation's first span, for those of later processes to link to.
+	Trace string `json:"trace,omitempty"`
 }
 
 // part is what the journal remembers of one volume of an operation.
 type part struct {
-	Volume  snapshot.VolumeID `json:"volume,omitzero"`
-	Backend string            `json:"backend,omitempty"`
-	Native  driver.VolumeID   `json:"native,omitempty"`
+	Volume snapshot.VolumeID `json:"volume,omitzero"`
+	// Follows: it is rolled back together with another member, by that one's call.
+	Follows bool            `json:"follows,omitempty"`
+	Backend string          `json:"backend,omitempty"`
+	Native  driver.VolumeID `json:"native,omitempty"`
 	// Token is that of the main effect: the snapshot, the revert, the clone. AccessToken and HostToken are those of what
 	// is done around it at the array and the host, for each effect has its own.
 	Token       driver.Token `json:"token,omitempty"`
 	AccessToken driver.Token `json:"access_token,omitempty"`
 	HostToken   driver.Token `json:"host_token,omitempty"`
+	SplitToken  driver.Token `json:"split_token,omitempty"`
 	// Snapshot is the one that is made, deleted, reverted to or cloned, and Ref how the array knows it.
 	Snapshot snapshot.ID        `json:"snapshot,omitzero"`
 	Ref      driver.SnapshotRef `json:"ref,omitzero"`

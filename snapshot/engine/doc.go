@@ -27,7 +27,11 @@
 //	delete         intent, DELETESNAPSHOT, outcome                                             back to ready, if refused
 //	revert         intent, Detach, Revoke, [KeepCurrent], fence + REVERT, Volume, Grant,       delete what was kept, Grant,
 //	               Attach, outcome                                                             Attach
-//	clone          intent, Clone, [Grant, Introduce], OUTCOME                                  Withdraw, Revoke, Discard
+//	clone          intent, Clone, [SplitClone], [GrantClone, Introduce], OUTCOME               Withdraw, Revoke, Discard
+//	split          intent, SPLIT, outcome                                                      –
+//	create-group   intent, CREATEGROUP, [Thaw], outcome                                        delete by token
+//	revert-group   as revert, each step for every volume; the first REVERT is the pivot        as revert
+//	delete-group   intent, DELETEGROUP or DELETESNAPSHOTS, outcome                             back to ready, if refused
 //	import         intent, records of the snapshots that are there, OUTCOME                    drop the records
 //	forget         OUTCOME                                                                     –
 //	delete-volume  intent, Detach, Revoke, [CondemnSnapshots, DELETESNAPSHOTS], DELETEVOLUME,  Grant, Attach
@@ -35,6 +39,20 @@
 //
 // Every token, and how a volume was attached, is durable before anything is touched. A call of unknown outcome is never
 // blindly sent again: it is looked up by its token, or repeated where its contract says that this is harmless.
+//
+// # Several volumes
+//
+// A group is one operation over all its volumes: one intent, one outcome, and between them the fewest calls that take all. What one
+// call of an array takes together is of one instant. If several calls are needed, on one backend or on many, a quiesce must hold
+// all writes meanwhile; without one the request is refused. A group says how consistent it is, how far apart its members may be, and
+// for how long writes were held. It is degraded while a member is missing or deleted, and goes with its last.
+//
+// A freeze is a lease: its tokens and its longest time are in the journal before a host is asked, nothing is committed while it
+// lasts, a watchdog ends it should a call hang, and whoever takes an operation over thaws before anything else. A freeze that
+// did not last, or of which nobody can tell, counts as none: the snapshot says so, or is removed if the freeze was required.
+//
+// Where an array snapshots or rolls back a container as a whole, the container is locked for each operation on one of its volumes,
+// over all processes. Its revert names all volumes that it rolls back, lets go of them all, and gives them all back.
 //
 // # Guarantees
 //
@@ -44,8 +62,11 @@
 // brought to an end now, because an array is down or refuses, waits, and says why: [Engine.ExplainOperation].
 //
 // Two processes never work on one volume at once: the inventory's compare-and-swap is the lock, and a lease says for how
-// long. One window remains: a process that is stopped (a debugger, a paused virtual machine) between the check of its lease
-// and the sending of a call, and woken after another has taken over, sends that one call.
+// long. The lease is looked at directly before each call, by the monotonic and by the wall clock, whichever leaves less; a call
+// is cut off shortly before the lease ends if it cannot be renewed; and whoever takes over a step in flight reckons with its
+// effect until [driver.Facts].Settle after the take-over. One window remains: a process that is stopped (a debugger, a
+// paused virtual machine) between the check of its lease and the sending of a call, and woken after another has taken over,
+// sends that one call. It commits nothing, and sends nothing else.
 //
 // # Errors
 //
@@ -63,6 +84,11 @@
 //
 // A request that is refused before its intent leaves nothing, not even an operation. If State in the error is Waiting, the
 // operation keeps its volume and goes on by itself, or after [Engine.Retry].
+//
+// # Telemetry
+//
+// With a tracer and a meter of OpenTelemetry in [Options], every operation, step and call has a span, and what an operator
+// watches has a metric: [Scope] lists them. Secrets and users' names and labels are in none.
 //
 // # Concurrency
 //

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/storagesnap/storagesnap/driver"
 	"github.com/storagesnap/storagesnap/inventory"
 	"github.com/storagesnap/storagesnap/snapshot"
 )
@@ -13,6 +14,12 @@ import (
 // end commits how the operation ended, together with what that means for the tree. Metadata may have changed meanwhile
 // (a hold, a label), so a stale outcome is computed and committed again as long as the volume and the operation are ours.
 func (r *run) end(ctx context.Context, state inventory.OperationState) error {
+	if state == inventory.Failed {
+		r.cause = certain(r.cause)
+		if r.op.ErrorClass == driver.ErrIndeterminate {
+			r.op.ErrorClass = driver.ErrUnavailable
+		}
+	}
 	for {
 		change, result, err := r.ending(ctx, state)
 		if err == nil {
@@ -41,6 +48,21 @@ func (r *run) end(ctx context.Context, state inventory.OperationState) error {
 			return errLost
 		}
 	}
+}
+
+// certain is the cause of a failure, once everything is undone: whatever was unknown when it came is known by now to have left
+// nothing behind.
+func certain(cause error) error {
+	if driver.ClassOf(cause) != driver.ErrIndeterminate {
+		return cause
+	}
+	known := &record{text: cause.Error() + "; by now it is certain that nothing of it is left"}
+	for _, end := range []error{context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(cause, end) {
+			known.cause = end
+		}
+	}
+	return &driver.Error{Class: driver.ErrUnavailable, Effect: driver.EffectNone, Err: known}
 }
 
 func (r *run) ending(ctx context.Context, state inventory.OperationState) (inventory.Change, any, error) {
@@ -84,5 +106,6 @@ func (r *run) ended(ctx context.Context, state inventory.OperationState) {
 		}
 		log.WarnContext(ctx, "operation ended", "error", r.cause)
 	}
+	r.e.tel.ended(ctx, r, state)
 	r.event(state, "", r.cause)
 }

@@ -8,6 +8,10 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/metric"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/trace"
+	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/storagesnap/storagesnap/driver"
 	"github.com/storagesnap/storagesnap/internal/keylock"
@@ -21,12 +25,17 @@ type Options struct {
 
 	// Logger receives the engine's records; nil discards them.
 	Logger *slog.Logger
-	// Clock is the engine's clock; nil is time.Now. Leases go by the store's clock, not by this one.
+	// Clock is the engine's clock; nil is time.Now. Leases go by the store's clock, not by this one; but when this one is ahead
+	// of the monotonic one, as after a suspend, the engine asks the store again before it trusts its lease.
 	Clock func() time.Time
 	// Owner names this process in leases. A process that is started again under the same name goes on with its operations
 	// at once, so no two processes may have one name at a time. Empty means a random name: then what a dead process left
 	// is taken up when its lease has ended.
 	Owner string
+	// TracerProvider and MeterProvider get the spans and metrics that [Scope] lists; nil records none, whatever the global
+	// providers are: pass otel.GetTracerProvider() and otel.GetMeterProvider() to use those.
+	TracerProvider trace.TracerProvider
+	MeterProvider  metric.MeterProvider
 	// OnEvent, if not nil, is told of every change of an operation, in this process. It must return soon.
 	OnEvent func(Event)
 	// LeaseTTL is how long an operation stays ours without a sign of life. Default 30 s.
@@ -74,6 +83,7 @@ type Engine struct {
 	opts  Options
 	kinds map[string]*kind
 	log   *slog.Logger
+	tel   *telemetry
 
 	locks   keylock.Locks[string]
 	sharing atomic.Bool // some backend shares containers
@@ -99,9 +109,13 @@ func New(inv inventory.Inventory, opts Options) (*Engine, error) {
 		return nil, driver.Errorf(driver.ErrInvalid, "engine: no inventory")
 	}
 	opts.fill()
+	tel, err := newTelemetry(opts)
+	if err != nil {
+		return nil, err
+	}
 	base, cancel := context.WithCancel(context.Background())
 	return &Engine{
-		inv: inv, opts: opts, log: opts.Logger, kinds: kinds(),
+		inv: inv, opts: opts, log: opts.Logger, tel: tel, kinds: kinds(),
 		backends: make(map[string]*backend), hosts: make(map[string]*hostEntry), runs: make(map[inventory.OperationID]*run),
 		own:     make(map[inventory.OperationID]bool),
 		changed: make(chan struct{}), base: base, cancel: cancel,
@@ -117,6 +131,12 @@ func (o *Options) fill() {
 	}
 	if o.Owner == "" {
 		o.Owner = uuid.NewString()
+	}
+	if o.TracerProvider == nil {
+		o.TracerProvider = tracenoop.NewTracerProvider()
+	}
+	if o.MeterProvider == nil {
+		o.MeterProvider = metricnoop.NewMeterProvider()
 	}
 	if o.OnEvent == nil {
 		o.OnEvent = func(Event) {}
@@ -154,6 +174,9 @@ func (e *Engine) Start(ctx context.Context) error {
 	if err := e.recoverOnce(ctx, true); err != nil {
 		return classified(err)
 	}
+	if err := e.tel.watch(e); err != nil {
+		return err
+	}
 	e.wg.Go(e.recoverLoop)
 	e.wg.Go(e.heartbeatLoop)
 	return nil
@@ -169,6 +192,7 @@ func (e *Engine) Close(ctx context.Context) error {
 	err := e.Idle(ctx)
 	e.cancel()
 	e.wg.Wait()
+	e.tel.unwatch()
 	return err
 }
 

@@ -20,6 +20,7 @@ func (r *run) execute(ctx context.Context) error {
 	if !r.op.State.Open() {
 		return nil // it was done at once
 	}
+	ctx = r.in(ctx)
 	for !r.op.Undoing {
 		if err := r.listen(ctx); err != nil {
 			return err
@@ -81,27 +82,28 @@ func (r *run) forward(ctx context.Context) error {
 			return err
 		}
 	}
-	at := driver.Attempt{Resume: !r.unsent(), SentAt: rec.SentAt}
-	if !at.Resume {
-		at.SentAt = time.Time{}
+	var at driver.Attempt
+	first := r.unsent()
+	if !first {
+		at = r.again(rec)
 	}
-	first := !at.Resume
 	r.tries++
 	rec.Attempts++
 	r.event(inventory.Running, rec.Name, nil)
 	if at.Resume && i == r.pivot() && !st.repeat {
 		return r.resolve(ctx, at, nil)
 	}
-	err := r.call(ctx, func(ctx context.Context) error { return st.do(ctx, r, at) })
+	err := r.call(ctx, at, func(ctx context.Context) error { return st.do(ctx, r, at) })
 	if err == nil {
 		return r.stepDone(ctx, at)
 	}
+	r.sentBy = r.e.opts.Clock()
 	rec.Error = err.Error()
 	return r.stepFailed(ctx, err, first)
 }
 
 // call lets a lost lease end the call under way, and a cancellation if the call can be undone.
-func (r *run) call(ctx context.Context, f func(context.Context) error) error {
+func (r *run) call(ctx context.Context, at driver.Attempt, f func(context.Context) error) error {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	r.endCall.Store(&end)
@@ -110,24 +112,26 @@ func (r *run) call(ctx context.Context, f func(context.Context) error) error {
 		r.endUndoable.Store(&end)
 		defer r.endUndoable.Store(nil)
 	}
-	return f(ctx)
+	ctx, over := r.stepSpan(ctx, r.doing(), at)
+	err := f(ctx)
+	over(err)
+	return err
 }
 
 // mark writes down, in memory, that the step is about to be sent; the caller commits before it is.
 func (r *run) mark(i int) {
 	rec := &r.op.Steps[i]
 	rec.State, rec.SentAt = inventory.StepSent, r.e.now()
-	r.fresh, r.tries = true, 0
+	r.fresh, r.tries, r.sentBy = true, 0, time.Time{}
 }
 
 // stepDone moves the cursor on. The commit that says so also marks the next step as sent; before a read and before the
 // outcome there is none, since doing the step again with Resume would find it done.
 func (r *run) stepDone(ctx context.Context, at driver.Attempt) error {
 	i := r.op.Cursor
-	if at.Resume && i >= r.pivot() && r.kind.steps[r.op.Steps[i].Name].repeat {
-		// An earlier send may still be applied. It must not be after what comes next gives the volume back.
-		if err := pause(ctx, r.desc.Facts.Settle); err != nil {
-			return errLost
+	if at.Resume && r.kind.steps[r.op.Steps[i].Name].late {
+		if err := r.settle(ctx); err != nil {
+			return err
 		}
 	}
 	r.op.Steps[i].State = inventory.StepDone
@@ -152,7 +156,9 @@ func (r *run) stepFailed(ctx context.Context, err error, first bool) error {
 	i, p := r.op.Cursor, r.pivot()
 	rec, st := &r.op.Steps[i], r.kind.steps[r.op.Steps[i].Name]
 	untouched := first && driver.EffectOf(err) == driver.EffectNone
-	r.p.Partial = r.p.Partial || i == p && driver.EffectOf(err) == driver.EffectPartial
+	if i >= p && driver.EffectOf(err) == driver.EffectPartial {
+		r.memberOf(rec.Volume).p.Partial = true
+	}
 	again := driver.ClassOf(err).Transient() && r.tries < r.e.opts.Attempts
 	r.event(inventory.Running, rec.Name, err)
 	switch {
@@ -164,7 +170,7 @@ func (r *run) stepFailed(ctx context.Context, err error, first bool) error {
 	case i < p:
 		return r.turnBack(ctx, err)
 	case i == p && !st.repeat:
-		return r.resolve(ctx, driver.Attempt{Resume: true, SentAt: rec.SentAt}, err)
+		return r.resolve(ctx, r.again(rec), err)
 	case again:
 		return r.backOff(ctx, err)
 	case driver.ClassOf(err).Transient():
@@ -184,7 +190,9 @@ func (r *run) resolve(ctx context.Context, at driver.Attempt, cause error) error
 	if r.cause = cause; cause == nil {
 		cause = driver.Errorf(driver.ErrUnavailable, "%s was interrupted before it reached the array", rec.Name)
 	}
-	done, err := st.find(ctx, r, at)
+	finding, over := r.stepSpan(ctx, SpanFind, at)
+	done, err := st.find(finding, r, at)
+	over(err)
 	switch {
 	case errors.Is(err, errLost) || err != nil && ctx.Err() != nil:
 		return errLost
@@ -202,10 +210,10 @@ func (r *run) resolve(ctx context.Context, at driver.Attempt, cause error) error
 // confirm is for a pivot that is refused for certain now but was sent before without a reply: once an earlier send can
 // have no effect any more, find says which it is.
 func (r *run) confirm(ctx context.Context, cause error) error {
-	if pause(ctx, r.desc.Facts.Settle) != nil {
-		return errLost
+	if err := r.settle(ctx); err != nil {
+		return err
 	}
-	return r.resolve(ctx, driver.Attempt{Resume: true, SentAt: r.op.Steps[r.op.Cursor].SentAt}, cause)
+	return r.resolve(ctx, r.again(&r.op.Steps[r.op.Cursor]), cause)
 }
 
 // backward undoes the step at the cursor, if it may have been sent.
@@ -216,10 +224,15 @@ func (r *run) backward(ctx context.Context) error {
 	if rec.State != inventory.StepSent && rec.State != inventory.StepDone || st.undo == nil {
 		return nil
 	}
-	at := driver.Attempt{Resume: true, SentAt: rec.SentAt}
 	for r.tries = 1; ; r.tries++ {
 		r.event(inventory.Running, rec.Name, nil)
-		err := r.call(ctx, func(ctx context.Context) error { return st.undo(ctx, r, at) })
+		if st.late { // neither the step nor an earlier try to undo it may come after this one
+			if err := r.settle(ctx); err != nil {
+				return err
+			}
+		}
+		at := r.again(rec)
+		err := r.call(ctx, at, func(ctx context.Context) error { return st.undo(ctx, r, at) })
 		if err == nil {
 			rec.State = inventory.StepUndone
 			return r.progressUndo(ctx)
@@ -227,6 +240,7 @@ func (r *run) backward(ctx context.Context) error {
 		if errors.Is(err, errLost) || ctx.Err() != nil {
 			return errLost
 		}
+		r.sentBy = r.e.opts.Clock()
 		err = fmt.Errorf("undo of %s: %w", rec.Name, err)
 		switch {
 		case !driver.ClassOf(err).Transient():
@@ -307,6 +321,7 @@ func (r *run) park(ctx context.Context, cause error, retry bool, next string) er
 		return err
 	}
 	r.e.log.WarnContext(ctx, "operation waits", "operation", r.id.String(), "kind", r.op.Kind, "retry", retry, "error", cause)
+	r.e.tel.count(ctx, r.op.Kind, string(inventory.Waiting))
 	r.event(inventory.Waiting, "", cause)
 	return errParked
 }

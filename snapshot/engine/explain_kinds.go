@@ -6,7 +6,7 @@ import "github.com/storagesnap/storagesnap/inventory"
 // must keep the hands off.
 
 func explainCreate(r *run, x *Explanation) {
-	if !r.touched(stepCreate) {
+	if !r.touchedAny() {
 		x.Now = append(x.Now, "the array was not asked yet; {volume} is in use as ever")
 		return
 	}
@@ -18,7 +18,7 @@ func explainCreate(r *run, x *Explanation) {
 
 func explainDelete(r *run, x *Explanation) {
 	x.Safe = append(x.Safe, "using {volume}: its machine runs on")
-	if !r.touched(stepDelete) {
+	if !r.sent() {
 		x.Now = append(x.Now, "{snapshot} is as it was, but cannot be used while it is being deleted")
 		return
 	}
@@ -27,7 +27,12 @@ func explainDelete(r *run, x *Explanation) {
 }
 
 func explainRevert(r *run, x *Explanation) {
-	switch state := r.stateOf(stepRevert); {
+	defer r.explainLetGo(x)
+	if r.p.Snapshot.IsZero() { // it is only rolled back with its container, and has no snapshot of that instant
+		x.Now = append(x.Now, "the array rolls {volume} back together with the others of its container")
+		return
+	}
+	switch state := r.rolled(r.member); {
 	case state == inventory.StepDone:
 		x.Now = append(x.Now, "the content of {volume} is already that of {snapshot}; what was written since is gone from the volume")
 		if r.keptForSure() {
@@ -50,7 +55,6 @@ func explainRevert(r *run, x *Explanation) {
 		x.Now = append(x.Now, "the content of {volume} is what it was: nothing was rolled back")
 		x.DoNot = append(x.DoNot, "revert {volume} at the array by hand")
 	}
-	r.explainLetGo(x)
 }
 
 // explainLetGo tells what was taken from the volume's users and not given back yet.
@@ -77,6 +81,12 @@ func explainClone(r *run, x *Explanation) {
 	x.Now = append(x.Now, "the array may have {volume}, whole or half")
 	x.DoNot = append(x.DoNot, "use {volume} before the operation has succeeded: it may still be copied, or be discarded",
 		"show {volume} to a host by hand: unless it is given an identity of its own, it is taken for its source")
+}
+
+func explainSplit(r *run, x *Explanation) {
+	x.Now = append(x.Now, "{volume} is in use as ever; it may still share data with {snapshot}")
+	x.Safe = append(x.Safe, "using {volume}: its machine runs on")
+	x.DoNot = append(x.DoNot, "delete {snapshot} at the array: {volume} may still need it")
 }
 
 func explainImport(_ *run, x *Explanation) {

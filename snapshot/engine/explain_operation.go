@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/storagesnap/storagesnap/inventory"
 )
@@ -45,11 +44,12 @@ func (r *run) explain(x *Explanation) {
 	if r.kind.aim != "" && !r.p.Volume.IsZero() {
 		x.Happened[0] += r.named(": to " + r.kind.aim)
 	}
+	main := r.member
 	for i, s := range r.op.Steps {
 		r.focus(s.Volume)
 		x.Happened = append(x.Happened, r.explainStep(i, s))
 	}
-	r.member = r.members[0]
+	r.member = main
 	for _, d := range r.d.Decisions {
 		text := fmt.Sprintf("%s was chosen %s", d.Choice, d.word)
 		if d.Step != "" {
@@ -62,7 +62,7 @@ func (r *run) explain(x *Explanation) {
 	}
 	switch {
 	case r.op.State == inventory.Abandoned && r.kind.leaves != nil:
-		x.Now = append(x.Now, strings.Split(r.named(r.kind.leaves(r)), "; ")...)
+		x.Now = append(x.Now, r.leftovers()...)
 	case r.op.State == inventory.Queued:
 		x.Now = append(x.Now, "it has not begun: nothing was touched")
 	case r.op.State.Open():
@@ -73,18 +73,33 @@ func (r *run) explain(x *Explanation) {
 		x.Safe = append(x.Safe,
 			"waiting: the operation keeps its volume, and nothing gets worse",
 			"repairing or restarting the array, the host and this program: the operation goes on from where it is")
-		if r.kind.explain != nil {
-			r.kind.explain(r, x)
-		}
+		r.explainMembers(x)
 		if r.op.Undoing {
 			x.Now = append(x.Now, "it goes back: what was done is being undone")
 		}
 	}
-	for _, texts := range [][]string{x.Now, x.Safe, x.DoNot} {
-		for i := range texts {
-			texts[i] = r.named(texts[i])
+}
+
+// explainMembers adds what the kind says of each volume, once.
+func (r *run) explainMembers(x *Explanation) {
+	if r.kind.explain == nil {
+		return
+	}
+	_ = r.each(func() error {
+		var y Explanation
+		r.kind.explain(r, &y)
+		x.Now, x.Safe, x.DoNot = r.addNamed(x.Now, y.Now), r.addNamed(x.Safe, y.Safe), r.addNamed(x.DoNot, y.DoNot)
+		return nil
+	})
+}
+
+func (r *run) addNamed(all, texts []string) []string {
+	for _, text := range texts {
+		if text = r.named(text); !slices.Contains(all, text) {
+			all = append(all, text)
 		}
 	}
+	return all
 }
 
 // told: the operation's error is that of a step, or says that it was suspended.
@@ -192,6 +207,7 @@ func (e *Engine) worker(op inventory.Operation, free bool) []string {
 
 // next says what becomes of the operation, as far as only its journal tells.
 func (r *run) next() string {
+	defer r.atCursor()()
 	if r.op.State == inventory.Waiting && r.atPivot() && r.p.WordOnly && r.d.Suspended == nil {
 		return "it waits for a person to look whether the revert took place, and to choose; it is never sent again by itself, since " +
 			"only a person's word kept writers away, and that was given for the first time"

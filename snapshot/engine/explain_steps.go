@@ -11,6 +11,7 @@ func says() map[string]say {
 	for _, some := range []map[string]say{sayLetGo(), saySnapshots(), sayVolumes()} {
 		maps.Copy(all, some)
 	}
+	all[stepQuiesced] = all[stepCreate]
 	return all
 }
 
@@ -43,6 +44,22 @@ func sayLetGo() map[string]say {
 
 func saySnapshots() map[string]say {
 	return map[string]say{
+		stepGroup: {
+			aim:     "make the array take the snapshots of all volumes",
+			done:    "the array has the snapshots of all volumes",
+			unknown: "whether the array has the snapshots of all volumes, or of some, is not known",
+			undone:  "the snapshots are deleted again",
+		},
+		stepDropGroup: {
+			aim:     "make the array delete what it took together",
+			done:    "the array has deleted what it took together",
+			unknown: "whether the array has deleted what it took together, or some of it, is not known",
+		},
+		stepThaw: {
+			aim:     "make sure that the hosts let the machines write again",
+			done:    "the machines write again",
+			unknown: "whether the machines write again is not known; a host lets them by itself after a while",
+		},
 		stepCreate: {
 			aim:     "make the array take {snapshot}",
 			done:    "the array has {snapshot}",
@@ -102,6 +119,11 @@ func sayVolumes() map[string]say {
 				"do so can still be on its way",
 			ifNotDone: "the volume is given back with the content that it has, and the operation fails; if you are wrong, the tree " +
 				"lies: whoever uses the volume finds the old content",
+		},
+		stepSplit: {
+			aim:     "make the array copy what {volume} still shares with {snapshot}",
+			done:    "{volume} shares nothing with {snapshot} any more",
+			unknown: "whether {volume} still shares data with {snapshot} is not known",
 		},
 		stepReread: {
 			aim:  "read at the array what {volume} is now",

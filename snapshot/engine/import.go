@@ -87,16 +87,7 @@ func doImport(ctx context.Context, r *run, _ driver.Attempt) error {
 		}
 		known[s.Native] = s
 	}
-	found, err := ask(ctx, r, "Snapshots", func(ctx context.Context) ([]driver.Snapshot, error) {
-		var all []driver.Snapshot
-		for s, err := range r.b.drv.Snapshots(ctx, driver.ListRequest{Volume: r.d.Native}) {
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, s)
-		}
-		return all, nil
-	})
+	found, err := r.snapshotsOf(ctx, r.d.Native)
 	if err != nil {
 		return err
 	}

@@ -20,13 +20,14 @@ type killer struct {
 	mu      sync.Mutex
 	points  int
 	commits int
-	at      int // 0: never
+	at      int    // 0: never
+	name    string // besides, by name; empty: never
 	dead    bool
 	where   string
 	died    chan struct{}
 
 	polls   atomic.Int64 // how often all records of a kind were looked at, which a process does once for each poll
-	onPoint func(int)
+	onPoint func(n int, where string)
 	onCall  func(method string)
 }
 
@@ -41,9 +42,9 @@ func (k *killer) pass(where string) bool {
 	}
 	k.points++
 	if k.onPoint != nil {
-		k.onPoint(k.points)
+		k.onPoint(k.points, where)
 	}
-	if k.points != k.at {
+	if k.points != k.at && where != k.name {
 		return true
 	}
 	k.dead, k.where = true, where
@@ -55,7 +56,14 @@ func (k *killer) pass(where string) bool {
 func (k *killer) spare() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.at = 0
+	k.at, k.name = 0, ""
+}
+
+// dieAt makes the process die at the next point of that name, whatever its number.
+func (k *killer) dieAt(where string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.name = where
 }
 
 func (k *killer) isDead() bool {

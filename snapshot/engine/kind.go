@@ -68,6 +68,9 @@ type step struct {
 	find func(ctx context.Context, r *run, at driver.Attempt) (bool, error)
 	// repeat, for a pivot: an unknown outcome is resolved by doing it again, else by find.
 	repeat bool
+	// late: an earlier send whose reply was lost may still change something after a later one was answered, so what follows
+	// waits until that is over. (What is made under a token is made once, whichever send arrives.)
+	late bool
 	// read: it changes nothing, so it is not journaled before it is sent.
 	read bool
 	// assume, for a pivot, writes into the journal what a person's word that it took place tells; false if a word is not
@@ -84,6 +87,7 @@ func kinds() map[string]*kind {
 	table, words := make(map[string]*kind), says()
 	for _, k := range []*kind{
 		createKind(), deleteKind(), revertKind(), cloneKind(), importKind(), forgetKind(), deleteVolumeKind(),
+		createGroupKind(), revertGroupKind(), deleteGroupKind(), splitKind(),
 	} {
 		table[k.name] = k
 		for name, st := range k.steps {

@@ -66,17 +66,7 @@ func TestLeaseLost(t *testing.T) {
 	op, err := w.eng.Submit(ctx(t), engine.CreateRequest{Volume: w.volume.ID, Name: "one"})
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return len(w.array.AllSnapshots()) == 1 }, time.Minute, time.Millisecond)
-	stored, err := w.inv.Operation(ctx(t), op.ID)
-	require.NoError(t, err)
-	stored.Epoch++ // the other process has this one's name, so it need not wait for the lease
-	vol, err := w.inv.Volume(ctx(t), w.volume.ID)
-	require.NoError(t, err)
-	commit(w, inventory.Change{
-		Volumes: []inventory.VolumeChange{{Volume: vol, IfVersion: vol.Version}},
-		Operation: &inventory.OperationChange{
-			Operation: stored, IfEpoch: stored.Epoch - 1, TakeOver: true, LeaseTTL: time.Hour,
-		},
-	})
+	stored := w.takeOver()
 	require.NoError(t, w.eng.Idle(ctx(t)), "the next heartbeat notices, and ends the call")
 	after, err := w.inv.Operation(ctx(t), op.ID)
 	require.NoError(t, err)
@@ -88,6 +78,24 @@ func TestLeaseLost(t *testing.T) {
 	_, err = w.eng.Wait(ctx(t), op.ID)
 	require.NoError(t, err)
 	require.Equal(t, 1, w.tree().Len())
+}
+
+// takeOver takes the volume's operation over as another process does. It has this one's name, so it need not wait for the
+// lease to end.
+func (w *world) takeOver() inventory.Operation {
+	w.t.Helper()
+	vol, err := w.inv.Volume(ctx(w.t), w.volume.ID)
+	require.NoError(w.t, err)
+	op, err := w.inv.Operation(ctx(w.t), vol.Pending)
+	require.NoError(w.t, err)
+	op.Epoch++
+	commit(w, inventory.Change{
+		Volumes: []inventory.VolumeChange{{Volume: vol, IfVersion: vol.Version}},
+		Operation: &inventory.OperationChange{
+			Operation: op, IfEpoch: op.Epoch - 1, TakeOver: true, LeaseTTL: time.Hour,
+		},
+	})
+	return op
 }
 
 // TestTwoEngines: two processes with one inventory and one array never work on one volume at once; what comes second is

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/storagesnap/storagesnap/driver"
 	"github.com/storagesnap/storagesnap/inventory"
@@ -20,6 +21,8 @@ type member struct {
 	h    *hostEntry
 	desc driver.Description
 	p    *part
+	// names are what the volume, its snapshots and its host are called, for texts.
+	names *strings.Replacer
 }
 
 // reset forgets all members but an empty main one, and their part of the journal.
@@ -65,9 +68,9 @@ func (r *run) focus(volume snapshot.VolumeID) {
 	r.member = r.members[max(i, 0)]
 }
 
-// each calls f with every member in focus, in the order in which they were enlisted, and puts the main one back.
+// each calls f with every member in focus, in the order in which they were enlisted, and then puts back which was.
 func (r *run) each(f func() error) error {
-	defer func() { r.member = r.members[0] }()
+	defer func(was *member) { r.member = was }(r.member)
 	for _, m := range r.members {
 		r.member = m
 		if err := f(); err != nil {

@@ -87,7 +87,7 @@ func TestImpossibleReplies(t *testing.T) {
 					return driver.Snapshot{}, driver.Errorf(driver.ErrNotFound, "never seen")
 				}).After(create.Call)
 			_, err := eng.Create(ctx(t), engine.CreateRequest{Volume: vol.ID, Name: "one"})
-			require.ErrorIs(t, err, driver.ErrIndeterminate)
+			require.ErrorIs(t, err, driver.ErrUnavailable)
 			n, err := inv.Count(ctx(t), inventory.SnapshotQuery{})
 			require.NoError(t, err)
 			require.Zero(t, n)

@@ -26,6 +26,11 @@ func (r *run) plan(names ...string) {
 	}
 }
 
+// planFor is plan for a step about several members, or about one that may be any: it names the one in focus.
+func (r *run) planFor(name string) {
+	r.op.Steps = append(r.op.Steps, inventory.Step{Name: name, State: inventory.StepPlanned, Volume: r.p.Volume})
+}
+
 // planned reports whether the operation has a step of that name.
 func (r *run) planned(name string) bool {
 	return slices.ContainsFunc(r.op.Steps, func(s inventory.Step) bool { return s.Name == name })
@@ -161,17 +166,53 @@ func (r *run) snapshotLimit(ctx context.Context, more int) error {
 	if int(ready)+more <= limit {
 		return nil
 	}
-	var oldest []driver.Blocker
-	for s, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{
-		Volume: r.vol.ID, State: snapshot.Ready, Page: inventory.Page[snapshot.ID]{Limit: 3},
-	}) {
-		if err != nil {
-			return classified(err)
-		}
-		oldest = append(oldest, driver.Blocker{Kind: "snapshot", ID: s.ID.String(), Name: s.Name, Since: s.CreatedAt})
+	oldest, err := r.oldest(ctx, r.vol.ID)
+	if err != nil {
+		return err
 	}
 	return driver.Blocked(driver.ErrExhausted, oldest,
 		"volume %s has %d snapshots and the backend allows %d per volume; delete one, the oldest are named", r.vol.ID, ready, limit)
+}
+
+// oldest names the first few snapshots of a volume: candidates to go, where a limit is reached.
+func (r *run) oldest(ctx context.Context, volume snapshot.VolumeID) ([]driver.Blocker, error) {
+	var oldest []driver.Blocker
+	for s, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{
+		Volume: volume, State: snapshot.Ready, Page: inventory.Page[snapshot.ID]{Limit: 3},
+	}) {
+		if err != nil {
+			return nil, classified(err)
+		}
+		oldest = append(oldest, driver.Blocker{Kind: "snapshot", ID: s.ID.String(), Name: s.Name, Since: s.CreatedAt})
+	}
+	return oldest, nil
+}
+
+// withCandidates adds to the array's word that a limit is reached what could go, the oldest first; by container, of the
+// siblings too.
+func (r *run) withCandidates(ctx context.Context, err error) error {
+	if driver.ClassOf(err) != driver.ErrExhausted || len(driver.BlockersOf(err)) > 0 {
+		return err
+	}
+	volumes := []snapshot.VolumeID{r.vol.ID}
+	if r.desc.Facts.LimitUnit == driver.UnitContainer {
+		v, failed := ask(ctx, r, "Volume", func(ctx context.Context) (driver.Volume, error) { return r.b.drv.Volume(ctx, r.p.Native) })
+		for _, native := range v.Siblings {
+			if o, found, err := r.e.managed(ctx, r.b.name, native); err == nil && found && failed == nil {
+				volumes = append(volumes, o.ID)
+			}
+		}
+	}
+	var candidates []driver.Blocker
+	for _, id := range volumes {
+		if list, err := r.oldest(ctx, id); err == nil {
+			candidates = append(candidates, list...)
+		}
+	}
+	slices.SortStableFunc(candidates, func(a, b driver.Blocker) int { return a.Since.Compare(b.Since) })
+	return &driver.Error{
+		Class: driver.ErrExhausted, Effect: driver.EffectOf(err), Blockers: candidates[:min(len(candidates), 3)], Err: err,
+	}
 }
 
 // rowNow returns a snapshot's record as it is now, for an outcome.
@@ -181,7 +222,7 @@ func (r *run) rowNow(ctx context.Context, id snapshot.ID) (snapshot.Snapshot, er
 
 // chooseTokens chooses the identity of every effect that the operation may have, before any of them.
 func (r *run) chooseTokens(ctx context.Context) error {
-	for _, token := range []*driver.Token{&r.p.Token, &r.p.AccessToken, &r.p.HostToken} {
+	for _, token := range []*driver.Token{&r.p.Token, &r.p.AccessToken, &r.p.HostToken, &r.p.SplitToken} {
 		var err error
 		if *token, err = r.e.newToken(ctx); err != nil {
 			return err

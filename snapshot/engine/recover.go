@@ -103,9 +103,11 @@ func (e *Engine) takeUp(ctx context.Context, op inventory.Operation, decide func
 		e.release(r)
 		return err
 	}
+	r.inherit(op)
 	e.log.InfoContext(ctx, "operation taken up", "operation", op.ID.String(), "kind", op.Kind, "state", string(op.State),
 		"left_by", op.LeaseOwner, "undoing", op.Undoing, "cursor", op.Cursor)
-	e.wg.Go(func() { e.finish(r, r.goOn(e.base)) })
+	r.takenUp(ctx, op.State)
+	e.wg.Go(func() { e.finish(r, r.goOn(r.in(e.base))) })
 	return nil
 }
 
@@ -116,6 +118,7 @@ func (e *Engine) requeue(ctx context.Context, r *run) error {
 		e.release(r)
 		return fmt.Errorf("%w: %w", errLost, err)
 	}
+	r.takenUp(ctx, inventory.Queued)
 	e.wg.Go(func() { e.finish(r, e.whenFree(r, e.lockKeys(ctx, r.op.Volumes))) })
 	return nil
 }
@@ -140,6 +143,7 @@ func (e *Engine) claim(ctx context.Context, r *run) error {
 // goOn continues from the journal. An effect that was sent before may still be under way at the array; the contracts of
 // the steps know that from Resume and SentAt.
 func (r *run) goOn(ctx context.Context) error {
+	r.thawFirst(ctx)
 	if r.abandoned() {
 		return r.endAbandoned(ctx)
 	}
@@ -182,7 +186,7 @@ func (r *run) reopen(ctx context.Context) error {
 			return err
 		}
 		if r.assumed() {
-			if err := pause(ctx, r.desc.Facts.Settle); err != nil {
+			if err := r.settle(ctx); err != nil {
 				return err
 			}
 		}

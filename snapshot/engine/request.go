@@ -45,6 +45,8 @@ type CreateRequest struct {
 	Labels map[string]string `json:"labels,omitempty"`
 	// Owner is the embedder's account; empty means the volume's.
 	Owner string `json:"owner,omitempty"`
+	// Quiesce, if not nil, holds the guest's writes meanwhile.
+	Quiesce *Quiesce `json:"quiesce,omitempty"`
 }
 
 // DeleteRequest asks to delete a snapshot. Its children become children of its parent.
@@ -69,6 +71,9 @@ type RevertRequest struct {
 	// DropYounger agrees to lose the snapshots that the array drops with a revert; without it such a revert is refused
 	// and names them. It changes nothing on arrays that keep them.
 	DropYounger bool `json:"drop_younger,omitempty"`
+	// Siblings agrees to roll back the other volumes of the container too, where the array does that; all must be named,
+	// and on other arrays none.
+	Siblings []snapshot.VolumeID `json:"siblings,omitempty"`
 	// AssertDetached is a person's word that nothing has the volume open, for volumes whose access neither the array nor a
 	// host lets us control. If the outcome of the revert is lost, it then waits for a person.
 	AssertDetached *Assertion `json:"assert_detached,omitempty"`
@@ -94,6 +99,8 @@ type CloneRequest struct {
 	Labels     map[string]string `json:"labels,omitempty"`
 	// Host is the name of the host that the clone is introduced to; empty for none.
 	Host string `json:"host,omitempty"`
+	// Split makes the clone independent of its snapshot before it is handed out, where the array makes dependent ones.
+	Split bool `json:"split,omitempty"`
 	// Progress, if not nil, is told the part done, 0 to 1. It is not kept over a restart.
 	Progress func(done float64) `json:"-"`
 }
@@ -158,7 +165,7 @@ func (r CreateRequest) validate() error {
 	if r.Volume.IsZero() {
 		return needs("volume")
 	}
-	return errors.Join(validName("name", r.Name), validLabels(r.Labels), validText("owner", r.Owner))
+	return errors.Join(validName("name", r.Name), validLabels(r.Labels), validText("owner", r.Owner), r.Quiesce.validate())
 }
 
 func (r DeleteRequest) validate() error {

@@ -127,6 +127,7 @@ func (r *run) settled(choice ChoiceName) bool {
 
 // resolved writes a decision into the journal, with what it changes there. The caller commits.
 func (r *run) resolved(d decision) {
+	defer r.atCursor()()
 	i := r.op.Cursor
 	if i < len(r.op.Steps) {
 		d.Step = r.op.Steps[i].Name

@@ -1,14 +1,17 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/storagesnap/storagesnap/inventory"
 	"github.com/storagesnap/storagesnap/snapshot"
@@ -40,14 +43,21 @@ type run struct {
 	op inventory.Operation
 	d  detail
 
-	mu         sync.Mutex          // guards what follows against the heartbeat
-	saved      inventory.Operation // the journal as it was committed last
-	enter      entry
-	leaseUntil time.Time
+	turn  chan struct{}       // holds who commits: the run itself or its heartbeat, who alone change what follows
+	mu    sync.Mutex          // guards it against those who look on
+	saved inventory.Operation // the journal as it was committed last
+	enter entry
+
+	// lease is nil until the first commit. beating: a heartbeat is renewing it.
+	lease   atomic.Pointer[lease]
+	beating atomic.Bool
 
 	// fresh: the step at the cursor was marked as sent by this process and not tried yet. tries counts this process's.
 	fresh bool
 	tries int
+	// sentBy is until when an earlier send of the step at the cursor may have left: when the last failed try came back, or when
+	// the operation was taken over. Zero: there was none.
+	sentBy time.Time
 	// cause is the error that turned the operation back, with its blockers.
 	cause error
 
@@ -55,8 +65,6 @@ type run struct {
 	lacks error
 	// leaving is the reason that an abandoned operation keeps.
 	leaving string
-	// names are what the volumes, snapshots and hosts are called, for texts.
-	names *strings.Replacer
 
 	cancelAsked atomic.Bool
 	// wished: there may be a record that says what is wanted of the operation.
@@ -68,10 +76,14 @@ type run struct {
 	begun       chan struct{} // closed once it is durable, or refused
 	done        chan struct{}
 	err         error // how it ended, for those who wait
+
+	span      trace.Span // of the operation while this process works on it
+	trace     string     // the span's, for the journal
+	stepAttrs []attribute.KeyValue
 }
 
 func newRun(e *Engine, k *kind) *run {
-	r := &run{e: e, kind: k, begun: make(chan struct{}), done: make(chan struct{})}
+	r := &run{e: e, kind: k, turn: make(chan struct{}, 1), begun: make(chan struct{}), done: make(chan struct{})}
 	r.reset()
 	return r
 }
@@ -85,8 +97,14 @@ func (r *run) commit(ctx context.Context, c inventory.Change) error {
 	}
 	next := r.op
 	next.Steps = slices.Clone(r.op.Steps)
+	r.d.Trace = cmp.Or(r.d.Trace, r.trace)
 	next.Detail = r.d.encode()
 	next.LeaseOwner = r.e.opts.Owner
+	ctx, done, err := r.writing(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	saved, err := r.write(ctx, c, next)
 	if err == nil {
 		r.op.Epoch, r.op.UpdatedAt = saved.Epoch, saved.UpdatedAt
@@ -94,23 +112,22 @@ func (r *run) commit(ctx context.Context, c inventory.Change) error {
 	return err
 }
 
-// renew extends the lease and changes nothing else; errLost if it cannot. Any goroutine may call it.
-func (r *run) renew(ctx context.Context) error {
-	r.mu.Lock()
-	next := r.saved
-	r.mu.Unlock()
-	if _, err := r.write(ctx, inventory.Change{}, next); err != nil {
-		return fmt.Errorf("%w: the lease could not be renewed: %w", errLost, err)
+// writing waits for the turn to commit, and returns the context of the write: what has begun is not left half known because
+// a caller gives up. Error: inventory.ErrUnavailable, with nothing written.
+func (r *run) writing(ctx context.Context) (context.Context, func(), error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.e.opts.CallTimeout)
+	select {
+	case r.turn <- struct{}{}:
+		return ctx, func() { <-r.turn; cancel() }, nil
+	case <-ctx.Done():
+		cancel()
+		return nil, nil, fmt.Errorf("the commit before it does not end: %w", inventory.ErrUnavailable)
 	}
-	return nil
 }
 
-// write commits the change with the next state of the journal, trying again while the store certainly wrote nothing.
+// write commits the change with the next state of the journal, trying again while the store certainly wrote nothing. It is
+// the caller's turn.
 func (r *run) write(ctx context.Context, c inventory.Change, next inventory.Operation) (inventory.Operation, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.e.opts.CallTimeout)
-	defer cancel()
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	backOff := r.e.opts.BackOff
 	for try := 1; ; try++ {
 		saved, err := r.writeOnce(ctx, c, next)
@@ -122,7 +139,6 @@ func (r *run) write(ctx context.Context, c inventory.Change, next inventory.Oper
 }
 
 func (r *run) writeOnce(ctx context.Context, c inventory.Change, next inventory.Operation) (inventory.Operation, error) {
-	began := time.Now()
 	next.Epoch = r.saved.Epoch
 	next.UpdatedAt = r.e.now()
 	if !next.UpdatedAt.After(r.saved.UpdatedAt) { // strictly later, so that a lost reply can be told from an older state
@@ -139,6 +155,7 @@ func (r *run) writeOnce(ctx context.Context, c inventory.Change, next inventory.
 	} else {
 		next.LeaseOwner = "" // nobody's any more
 	}
+	granted := r.e.newLease(oc.LeaseTTL)
 	oc.Operation = next
 	c.ID = snapshot.NewID[inventory.ChangeID]()
 	c.Operation = oc
@@ -149,8 +166,12 @@ func (r *run) writeOnce(ctx context.Context, c inventory.Change, next inventory.
 	if err != nil {
 		return next, err
 	}
-	r.saved, r.enter = next, entryOwned
-	r.leaseUntil = began.Add(oc.LeaseTTL)
+	r.mu.Lock()
+	if r.saved = next; r.enter != entryOwned {
+		r.enter = entryOwned
+	}
+	r.mu.Unlock()
+	r.lease.Store(granted)
 	return next, nil
 }
 

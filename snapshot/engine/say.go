@@ -28,6 +28,12 @@ func (r *run) named(text string) string {
 
 // learnNames looks up what things are called; what is not in the inventory any more is called by its id.
 func (r *run) learnNames(ctx context.Context) {
+	for _, m := range r.members {
+		_ = r.with(m, func() error { r.learnNamesOf(ctx); return nil })
+	}
+}
+
+func (r *run) learnNamesOf(ctx context.Context) {
 	volume, name := r.p.Volume.String(), ""
 	if vol, err := r.e.inv.Volume(ctx, r.p.Volume); err == nil {
 		r.vol, name = vol, vol.Name

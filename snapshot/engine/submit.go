@@ -65,9 +65,11 @@ func (e *Engine) submitOnce(ctx context.Context, req Request) (*run, inventory.O
 	} else if err != nil {
 		return nil, none, refused(k.name, err, "")
 	}
+	ctx = r.traced(ctx)
 	err = e.launch(ctx, r)
 	close(r.begun)
 	if err != nil {
+		r.untraced(ctx, err)
 		r.err = err
 		e.unlock(r)
 		e.release(r)
@@ -158,10 +160,12 @@ func (e *Engine) remembered(ctx context.Context, r *run, prior inventory.Operati
 	switch prior.Kind {
 	case kindCreate:
 		_, err = e.inv.Snapshot(ctx, res.Snapshot)
-	case kindClone, kindImport, kindRevert:
+	case kindCreateGroup, kindRevertGroup:
+		_, err = e.Group(ctx, res.Group)
+	case kindClone, kindImport, kindRevert, kindSplit:
 		_, err = e.inv.Volume(ctx, res.Volume)
 	}
-	if errors.Is(err, inventory.ErrNotFound) {
+	if errors.Is(err, inventory.ErrNotFound) || errors.Is(err, driver.ErrNotFound) {
 		return nil, inventory.Operation{}, refused(r.op.Kind, driver.Errorf(driver.ErrConflict,
 			"operation id %s succeeded, but what it made or changed was removed since", prior.ID), "choose a fresh operation id")
 	}
@@ -209,7 +213,7 @@ func (r *run) refused(err error) error {
 
 // whenFree waits for the queued run's turn and executes it.
 func (e *Engine) whenFree(r *run, keys []string) error {
-	ctx, cancel := context.WithCancel(e.base)
+	ctx, cancel := context.WithCancel(r.in(e.base))
 	defer cancel()
 	r.endUndoable.Store(&cancel)
 	if r.cancelAsked.Load() { // before there was a call to interrupt
@@ -335,6 +339,7 @@ func (e *Engine) finish(r *run, err error) {
 		r.err = e
 	}
 	e.unlock(r)
+	r.spanOver(err)
 	e.release(r)
 }
 

@@ -118,6 +118,7 @@ func (e *Engine) grace(r *run) error {
 type result struct {
 	Volume   snapshot.VolumeID `json:"volume,omitzero"`
 	Snapshot snapshot.ID       `json:"snapshot,omitzero"`
+	Group    snapshot.GroupID  `json:"group,omitzero"`
 	// Kept is the snapshot of the content before a revert.
 	Kept snapshot.ID `json:"kept,omitzero"`
 	// Dropped are the snapshots that went with a revert.

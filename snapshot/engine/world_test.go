@@ -44,8 +44,10 @@ type settings struct {
 	limits  driver.Limits
 	without []string
 	host    bool
-	opts    engine.Options
-	inv     store
+	// container is that of the volume, where the facts know containers.
+	container driver.ContainerID
+	opts      engine.Options
+	inv       store
 }
 
 // newWorld makes a world with one imported volume.
@@ -63,7 +65,7 @@ func newWorld(t testing.TB, s settings) *world {
 	}
 	w.open()
 	t.Cleanup(w.close)
-	native := w.array.AddVolume(size)
+	native := w.array.AddVolumeIn(s.container, size)
 	req := engine.ImportRequest{Backend: "array", Native: native, Name: "disk", Owner: "tenant"}
 	if s.host {
 		_, err := w.host.AddDisk(native)

@@ -1,0 +1,61 @@
+package engine_test
+
+import (
+	"context"
+	"iter"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/mock/gomock"
+
+	"github.com/storagesnap/storagesnap/driver"
+	"github.com/storagesnap/storagesnap/inventory"
+	"github.com/storagesnap/storagesnap/snapshot/engine"
+)
+
+// TestSharedSnapshotGoesWithItsLast: one snapshot of a container stands in the trees of two volumes. Deleting it for one of them
+// must not take it from the other; deleting it for both removes it.
+func TestSharedSnapshotGoesWithItsLast(t *testing.T) {
+	drv := NewMockDriver(gomock.NewController(t))
+	drv.EXPECT().Abilities().Return(driver.Abilities{}).AnyTimes()
+	drv.EXPECT().Describe(gomock.Any()).Return(driver.Description{
+		Backend: "mock", Facts: driver.Facts{SnapshotUnit: driver.UnitContainer},
+	}, nil).AnyTimes()
+	siblings := map[driver.VolumeID]driver.VolumeID{"a": "b", "b": "a"}
+	drv.EXPECT().Volume(gomock.Any(), gomock.Any()).DoAndReturn(
+		func(_ context.Context, id driver.VolumeID) (driver.Volume, error) {
+			return driver.Volume{ID: id, Size: size, Container: "c", Siblings: []driver.VolumeID{siblings[id]}}, nil
+		}).AnyTimes()
+	drv.EXPECT().Snapshots(gomock.Any(), gomock.Any()).DoAndReturn(
+		func(_ context.Context, req driver.ListRequest) iter.Seq2[driver.Snapshot, error] {
+			return func(yield func(driver.Snapshot, error) bool) {
+				yield(driver.Snapshot{
+					Ref: driver.SnapshotRef{Volume: req.Volume, ID: "daily"}, Name: "daily", CreatedAt: time.Unix(1, 0), Size: size, Ready: true,
+				}, nil)
+			}
+		}).AnyTimes()
+
+	inv := inMemory(t)
+	eng, err := engine.New(inv, engine.Options{Owner: "test"})
+	require.NoError(t, err)
+	require.NoError(t, eng.AddBackend("mock", drv))
+	require.NoError(t, eng.Start(ctx(t)))
+	t.Cleanup(func() { require.NoError(t, eng.Close(context.Background())) }) //nolint:usetesting // t.Context has ended by then
+	var heads []inventory.Volume
+	for _, native := range []driver.VolumeID{"a", "b"} {
+		vol, err := eng.Import(ctx(t), engine.ImportRequest{Backend: "mock", Native: native, Name: string(native)})
+		require.NoError(t, err)
+		heads = append(heads, vol)
+	}
+
+	_, err = inv.Snapshot(ctx(t), heads[0].Head)
+	require.NoError(t, err)
+	require.NoError(t, eng.Delete(ctx(t), engine.DeleteRequest{Snapshot: heads[0].Head}), "no call of the array")
+	drv.EXPECT().DeleteSnapshot(gomock.Any(), gomock.Any()).DoAndReturn(
+		func(_ context.Context, req driver.DeleteSnapshotRequest) (driver.DeleteResult, error) {
+			require.Equal(t, driver.SnapshotRef{Volume: "b", ID: "daily"}, req.Snapshot)
+			return driver.DeleteResult{}, nil
+		})
+	require.NoError(t, eng.Delete(ctx(t), engine.DeleteRequest{Snapshot: heads[1].Head}))
+}
