@@ -4,9 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -49,6 +52,41 @@ func (c *child) end(t *testing.T) (killed bool) {
 	}
 	require.NoError(t, err, "%s", c.err.String())
 	return false
+}
+
+// at returns the point at which the child says that it is; empty if it ends before.
+func (c *child) at(t *testing.T) string {
+	t.Helper()
+	line, err := c.out.ReadString('\n')
+	if errors.Is(err, io.EOF) {
+		return ""
+	}
+	require.NoError(t, err)
+	where, ok := strings.CutPrefix(strings.TrimSpace(line), "at ")
+	require.True(t, ok, line)
+	return where
+}
+
+// goOn lets what waits for a line go on.
+func (c *child) goOn(t *testing.T) {
+	t.Helper()
+	_, err := io.WriteString(c.in, "\n")
+	require.NoError(t, err)
+}
+
+// signal sends a signal to the child.
+func (c *child) signal(t *testing.T, s syscall.Signal) {
+	t.Helper()
+	require.NoError(t, c.cmd.Process.Signal(s))
+}
+
+// isStopped reads the state of the process from the kernel.
+func (c *child) isStopped(t *testing.T) bool {
+	t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.cmd.Process.Pid))
+	require.NoError(t, err)
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	return strings.HasPrefix(rest, "T")
 }
 
 // play is start and end.

@@ -24,11 +24,10 @@ type order struct {
 	Known known
 	// DieAt is the point at which the child kills itself, counted from 1; 0 is never.
 	DieAt int
-	// StopAt names the point at which it stops itself, and Nth says which of that name, counted from 1. With Hang, only what
-	// came to that point waits there, as in a long call.
-	StopAt string
-	Nth    int
-	Hang   bool
+	// StopAt is the point at which it stops itself until it is woken, and HangAt names one at which only the call waits,
+	// as a long one does. Both wait for a line of the standard input, too.
+	StopAt int
+	HangAt string
 	// LeaseTTL and Poll are the engine's; zero is its default. With Serve, the child works until its input ends.
 	LeaseTTL time.Duration
 	Poll     time.Duration
@@ -88,7 +87,8 @@ func (o order) run() error {
 		return err
 	}
 	if o.Scene != "" {
-		if err := scenes()[o.Scene].act(ctx, proc.Engine, o.Known); err != nil {
+		err := scenes()[o.Scene].act(ctx, proc.Engine, o.Known)
+		if err != nil && o.StopAt == 0 { // of one that was stopped, others decide what becomes
 			return fmt.Errorf("scene %s: %w", o.Scene, err)
 		}
 	}

@@ -19,7 +19,6 @@ type points struct {
 
 	mu     sync.Mutex
 	passed int
-	seen   int
 	in     *bufio.Reader
 	// committing keeps a commit of the heartbeat from being cut in two by a stop: it would hold SQLite's lock meanwhile.
 	committing sync.RWMutex
@@ -31,28 +30,19 @@ func newPoints(o order) *points { return &points{order: o, in: bufio.NewReader(o
 func (p *points) pass(where string) {
 	p.mu.Lock()
 	p.passed++
-	die := p.passed == p.DieAt
-	if where == p.StopAt {
-		p.seen++
-	}
-	stop := where == p.StopAt && p.seen == p.Nth
-	if die {
+	if p.passed == p.DieAt {
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL) // no cleaning up, no flush, no goodbye
 		select {}
 	}
+	stop, hang := p.passed == p.StopAt, where == p.HangAt
 	p.mu.Unlock()
 	switch {
-	case stop && p.Hang:
-		p.say(where)
 	case stop:
 		p.stop(where)
+	case hang:
+		fmt.Println("at " + where)
+		p.wait()
 	}
-}
-
-// say tells the parent where the child is, and waits for its word.
-func (p *points) say(where string) {
-	fmt.Println("at " + where)
-	p.wait()
 }
 
 // stop stops the whole process, with all its timers, until somebody wakes it.
@@ -73,10 +63,16 @@ func (p *points) hook(ctx context.Context, call *driver.Call, next func(context.
 		return next(ctx)
 	}
 	p.pass("before " + call.Method)
+	if err := ctx.Err(); err != nil { // as every driver looks, directly before it sends
+		return &driver.Error{Class: driver.ErrUnavailable, Op: call.Method, Err: err}
+	}
+	if p.StopAt > 0 { // to die here is to die before
+		p.pass("sending " + call.Method)
+	}
 	if err := p.note(call); err != nil {
 		return err
 	}
-	err := next(ctx)
+	err := next(context.WithValue(ctx, withinKey{}, " within "+call.Method))
 	p.pass("after " + call.Method)
 	return err
 }
@@ -108,10 +104,14 @@ type mortal struct {
 	p *points
 }
 
+// withinKey marks the commits of notes that a call of the array makes while it is under way.
+type withinKey struct{}
+
 func (m mortal) Commit(ctx context.Context, c inventory.Change) error {
-	m.p.pass("before Commit")
+	within, _ := ctx.Value(withinKey{}).(string)
+	m.p.pass("before Commit" + within)
 	err := m.commit(ctx, c)
-	m.p.pass("after Commit")
+	m.p.pass("after Commit" + within)
 	return err
 }
 

@@ -238,6 +238,18 @@ func leaseBugs() []bug {
 			}),
 		},
 		{
+			name: "takes over what has ended", caught: []string{"TakeOverOfEnded"},
+			plant: rewriting(func(ctx context.Context, inner inventory.Inventory, c *inventory.Change) {
+				if c.Operation == nil || !c.Operation.TakeOver {
+					return
+				}
+				if stored, err := inner.Operation(ctx, c.Operation.Operation.ID); err == nil && !stored.State.Open() {
+					stored.State, stored.LeaseOwner = inventory.Running, ""
+					_ = inner.Commit(ctx, changeOf(advance(stored)))
+				}
+			}),
+		},
+		{
 			name: "wants every take-over to wait", caught: []string{"TakeOverBySameOwner"},
 			plant: refusing(inventory.ErrStale, func(ctx context.Context, inner inventory.Inventory, c inventory.Change) bool {
 				if c.Operation == nil || !c.Operation.TakeOver {

@@ -43,6 +43,10 @@ func leaseChecks() []check {
 			why: "an operation that nobody has leased is anybody's",
 		},
 		{
+			name: "TakeOverOfEnded", run: takeOverOfEnded,
+			why: "recovery may work from an old listing: what has ended meanwhile must not begin a second time",
+		},
+		{
 			name: "LeaseExpiredQuery", run: leaseExpiredQuery,
 			why: "recovery looks for work with this query; what it does not find waits for ever",
 		},
@@ -142,6 +146,27 @@ func takeOverOfUnleased(s *scene) {
 
 	absent := s.newOperation()
 	s.refuse(inventory.ErrStale, operate(takeOver(absent, "p2")))
+}
+
+func takeOverOfEnded(s *scene) {
+	for _, state := range []inventory.OperationState{
+		inventory.Queued, inventory.Running, inventory.Waiting, inventory.Succeeded, inventory.Failed, inventory.Abandoned,
+	} {
+		o := s.newOperation()
+		o.State, o.LeaseOwner = state, "p1"
+		s.commit(operate(leased(o, 0, long))) // a lease that was not given up is no reason either
+		given := s.newOperation()
+		given.State = state
+		s.commit(begin(given))
+		if state.Open() {
+			s.commit(operate(takeOver(o, "p1")))
+			s.commit(operate(takeOver(given, "p2")))
+			continue
+		}
+		o.State, given.State = inventory.Running, inventory.Running // as whoever takes over would go on
+		s.refuse(inventory.ErrStale, operate(takeOver(o, "p1")))
+		s.refuse(inventory.ErrStale, operate(takeOver(given, "p2")))
+	}
 }
 
 func leaseExpiredQuery(s *scene) {

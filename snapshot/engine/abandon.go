@@ -311,6 +311,10 @@ func splitLeaves(r *run) string {
 	return "{volume} counts as dependent on {snapshot}, although it may not be any more; it can be split again"
 }
 
+func dropLeaves(r *run) string {
+	return fmt.Sprintf("the array may still have the snapshot (token %s); the next audit tells", r.p.Token)
+}
+
 // leftovers lists what an abandonment leaves, for all members.
 func (r *run) leftovers() []string {
 	var all []string

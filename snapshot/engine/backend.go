@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"github.com/storagesnap/storagesnap/driver"
 	"github.com/storagesnap/storagesnap/inventory"
 	"github.com/storagesnap/storagesnap/snapshot"
@@ -175,14 +177,14 @@ func (e *Engine) describe(ctx context.Context, b *backend, fresh bool) (driver.D
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.opts.CallTimeout)
 	defer cancel()
-	desc, err := describe(ctx, e, b.name, "", b.drv.Describe)
+	desc, err := described(ctx, e, attribute.String(AttrBackend, b.name), b.drv.Describe)
 	if err == nil && desc.Backend == "" {
 		err = driver.Errorf(driver.ErrInvalid, "the driver reports an empty backend id")
 	}
 	if err == nil {
 		err = e.identify(ctx, recordBackend, recordBackendID, b.name, string(desc.Backend))
 	}
-	e.tel.described(b.name, err)
+	e.tel.answered(b.name, err)
 	b.status.Since = now
 	b.status.Err = err
 	defer func() {
@@ -219,7 +221,7 @@ func (e *Engine) describeHost(ctx context.Context, h *hostEntry) (driver.HostDes
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.opts.CallTimeout)
 	defer cancel()
-	desc, err := describe(ctx, e, "", h.name, h.host.Describe)
+	desc, err := described(ctx, e, attribute.String(AttrHost, h.name), h.host.Describe)
 	if err == nil && desc.HostID == "" {
 		err = driver.Errorf(driver.ErrInvalid, "the host reports an empty id")
 	}

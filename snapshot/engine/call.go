@@ -32,6 +32,7 @@ func askFor[T any](
 			return none, &driver.Error{Class: driver.ErrUnavailable, Op: op, Effect: driver.EffectNone, Err: ctx.Err()}
 		}
 	}
+	r.checked(op)
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	if err := r.hold(ctx); err != nil { // directly before sending

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -25,11 +26,12 @@ func cloneKind() *kind {
 		prepare: prepareClone, outcome: clonedOutcome, failed: cloneFailed,
 		abandon: abandonClone, leaves: cloneLeaves, explain: explainClone, aim: "clone {snapshot} into {volume}",
 		steps: map[string]step{
-			stepClone:      {do: doClone, undo: undoClone},
-			stepCloneGrant: {do: doCloneGrant, undo: undoCloneGrant, late: true},
-			stepIntroduce:  {do: doIntroduce, undo: undoIntroduce},
-			stepCloneSplit: {do: doCloneSplit},
+			stepClone:      {do: doClone, undo: undoClone, tell: tellClone},
+			stepCloneGrant: {do: doCloneGrant, undo: undoCloneGrant, late: true, tell: tellCloneGrant},
+			stepIntroduce:  {do: doIntroduce, undo: undoIntroduce, tell: tellIntroduce},
+			stepCloneSplit: {do: doCloneSplit, tell: tellSplit},
 		},
+		ends:    says("the new volume is in the inventory, with the snapshot as its origin"),
 		touches: func(r *run) bool { return r.planned(stepCloneGrant) || r.planned(stepCloneSplit) },
 	}
 }
@@ -113,6 +115,9 @@ func (r *run) introducible(ctx context.Context, host string, parent inventory.Vo
 			"host %q cannot give a clone an identity of its own, so it would be taken for its source", host)
 	}
 	source := r.lun(parent)
+	if source.Volume == "" && len(parent.Former) > 0 { // deleted, with its snapshots kept: what the host may still remember
+		source.Volume = parent.Former[len(parent.Former)-1]
+	}
 	r.d.Source = &source
 	if r.b.able.Access != nil {
 		r.plan(stepCloneGrant)
@@ -137,6 +142,14 @@ func doClone(ctx context.Context, r *run, at driver.Attempt) error {
 	}
 	r.d.Now = nowOf(v)
 	return nil
+}
+
+func tellClone(r *run) PlannedStep {
+	req := r.req.(CloneRequest) //nolint:forcetypeassert,errcheck // the kind's own request
+	return PlannedStep{
+		Does: fmt.Sprintf("the array makes a new volume, %q, with the snapshot's content", req.Name), Undo: "the new volume is deleted",
+		Calls: r.sends("Clone"),
+	}
 }
 
 // doCloneSplit has no undo of its own: undoing the clone removes it, split or not.
@@ -175,6 +188,13 @@ func doCloneGrant(ctx context.Context, r *run, at driver.Attempt) error {
 	return err
 }
 
+func tellCloneGrant(r *run) PlannedStep {
+	return PlannedStep{
+		Does: fmt.Sprintf("backend %q gives host %q access to the new volume", r.p.Backend, r.p.Host), Undo: "access is taken away",
+		Calls: r.sends("Initiators", "Grant"),
+	}
+}
+
 func undoCloneGrant(ctx context.Context, r *run, at driver.Attempt) error {
 	_, err := ask(ctx, r, "Revoke", func(ctx context.Context) (driver.AccessRecord, error) {
 		return r.b.able.Access.Revoke(ctx, driver.RevokeRequest{
@@ -208,6 +228,13 @@ func doIntroduce(ctx context.Context, r *run, at driver.Attempt) error {
 	return err
 }
 
+func tellIntroduce(r *run) PlannedStep {
+	return PlannedStep{
+		Does: fmt.Sprintf("host %q gives the clone an identity of its own and attaches it", r.p.Host),
+		Undo: "the host forgets it", Calls: r.sends("Introduce"),
+	}
+}
+
 func undoIntroduce(ctx context.Context, r *run, at driver.Attempt) error {
 	return absentIsDone(act(ctx, r, "Withdraw", func(ctx context.Context) error {
 		return r.h.host.Withdraw(ctx, driver.WithdrawRequest{
@@ -221,6 +248,7 @@ func clonedOutcome(ctx context.Context, r *run) (inventory.Change, any, error) {
 	vol.Native, vol.Serial, vol.Size, vol.Container, vol.Disk = now.Native, now.Serial, now.Size, now.Container, r.d.Disk
 	vol.Independent = r.planned(stepCloneSplit)
 	change, err := r.unpinned(ctx, r.volumeChange(vol))
+	change.Records = []inventory.RecordChange{nameSeen(vol.ID, now.Name, 0)}
 	return change, result{Volume: vol.ID, Snapshot: r.d.Snapshot}, err
 }
 

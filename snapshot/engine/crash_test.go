@@ -33,6 +33,7 @@ type scene struct {
 type stage struct {
 	one, two snapshot.Snapshot
 	native   driver.VolumeID
+	lost     driver.SnapshotRef // at the array, without a record
 	op       inventory.OperationID
 	sibling  inventory.Volume
 	foreign  driver.SnapshotRef
@@ -89,7 +90,7 @@ func scenes() []scene {
 		},
 	}
 	all := append(revertScenes(twoSnapshots), factScenes(twoSnapshots, create, remove)...)
-	all = append(all, groupScenes()...)
+	all = append(append(all, groupScenes()...), auditScenes()...)
 	return append(all, create, remove, cloneScene(twoSnapshots, false), cloneScene(twoSnapshots, true),
 		importScene(), forgetScene(twoSnapshots),
 		deleteVolumeScene(engine.SnapshotsDelete, false), deleteVolumeScene(engine.SnapshotsDelete, true),
@@ -393,7 +394,7 @@ func TestCrashMatrix(t *testing.T) {
 			t.Run(name+"/"+sc.name, func(t *testing.T) {
 				t.Parallel()
 				sc.inv = store
-				cells := matrix(t, sc, name == "memory" || !underRace && !testing.Short())
+				cells := matrix(t, sc, !testing.Short() && (name == "memory" || !underRace))
 				total.Add(int64(cells))
 				t.Logf("%d cells", cells)
 				require.GreaterOrEqual(t, cells, 2)
@@ -404,11 +405,15 @@ func TestCrashMatrix(t *testing.T) {
 
 // TestCrashAfterALostReply: the same, with one reply lost before the process dies.
 func TestCrashAfterALostReply(t *testing.T) {
+	stride := 1
+	if testing.Short() {
+		stride = 3
+	}
 	for _, sc := range scenes() {
 		for _, call := range sc.mutations(t) {
 			t.Run(sc.name+"/"+call, func(t *testing.T) {
 				t.Parallel()
-				for n := 1; ; n++ {
+				for n := 1; ; n += stride {
 					p := &performance{scene: sc, lost: call, deaths: []int{n}}
 					p.play(t)
 					if !p.died {

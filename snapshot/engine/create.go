@@ -23,11 +23,16 @@ func createKind() *kind {
 		prepare: prepareCreate, outcome: createdOutcome, failed: createFailed,
 		abandon: abandonCreate, leaves: createLeaves, explain: explainCreate, aim: "take {snapshot} of {volume}",
 		steps: map[string]step{
-			stepCreate:   {do: doCreate, undo: undoCreate, find: findCreated},
-			stepQuiesced: {do: doShots, find: findShots},
-			stepThaw:     {do: doThaw},
+			stepCreate:   {do: doCreate, undo: undoCreate, find: findCreated, tell: tellCreate},
+			stepQuiesced: {do: doShots, find: findShots, tell: tellShots},
+			stepThaw:     {do: doThaw, tell: tellThaw},
 		},
 		pivots: []string{stepCreate, stepQuiesced},
+		ends:   says("the snapshot is in the tree, and the content descends from it"),
+		after: func(r *run, _ inventory.Change, v *PlannedVolume) {
+			req := r.req.(CreateRequest) //nolint:forcetypeassert,errcheck // the kind's own request
+			v.HeadAfter = PlannedHead{New: true, Name: req.Name}
+		},
 	}
 }
 
@@ -85,6 +90,12 @@ func doCreate(ctx context.Context, r *run, at driver.Attempt) error {
 	var err error
 	r.p.Made, err = r.takeSnapshot(ctx, r.p.Token, snapshot.Snapshot{Name: req.Name, Labels: req.Labels}, at)
 	return err
+}
+
+func tellCreate(r *run) PlannedStep {
+	return PlannedStep{
+		Does: "the array takes a snapshot of " + r.theVolume(), Undo: "the snapshot is deleted", Calls: r.sends("CreateSnapshot"),
+	}
 }
 
 // takeSnapshot makes a snapshot at the array, with the name and labels of its record.

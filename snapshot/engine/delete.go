@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/storagesnap/storagesnap/driver"
@@ -17,8 +18,12 @@ func deleteKind() *kind {
 		name: kindDelete, format: 1, decode: decodeAs[DeleteRequest], locate: locateDelete,
 		prepare: prepareDelete, outcome: deletedOutcome, failed: deleteFailed,
 		abandon: abandonDelete, leaves: deleteLeaves, explain: explainDelete, aim: "delete {snapshot} of {volume}",
-		steps:  map[string]step{stepDelete: {do: doDelete, find: findDeleted, repeat: true, late: true, assume: wordSuffices}},
+		steps: map[string]step{
+			stepDelete: {do: doDelete, find: findDeleted, repeat: true, late: true, assume: wordSuffices, tell: tellDelete},
+		},
 		pivots: []string{stepDelete},
+		ends:   says("the snapshot is not in the tree any more, and its children are its parent's"),
+		after:  afterDelete,
 	}
 }
 
@@ -41,6 +46,9 @@ func prepareDelete(ctx context.Context, r *run) (inventory.Change, error) {
 	}
 	r.p.Snapshot, r.p.Ref, r.p.Was = row.ID, refOf(row), row.State
 	r.plan(stepDelete)
+	if err := r.foreseeDelete(ctx, row); err != nil {
+		return inventory.Change{}, err
+	}
 	row.State = snapshot.Deleting
 	return inventory.Change{Volumes: r.volumeChange(r.pend(r.vol)), Put: []snapshot.Snapshot{row}}, nil
 }
@@ -74,17 +82,25 @@ func (r *run) inTheWay(ctx context.Context, s snapshot.Snapshot) ([]driver.Block
 			}
 		}
 	}
-	if r.desc.Facts.CloneDependence != driver.CloneIndependent {
-		for v, err := range r.e.inv.Volumes(ctx, inventory.VolumeQuery{Origin: s.ID}) {
-			if err != nil {
-				return nil, classified(err)
-			}
-			if v.DeletedAt.IsZero() && !v.Independent {
-				blockers = append(blockers, driver.Blocker{Kind: "clone", ID: v.ID.String(), Name: v.Name, Since: v.CreatedAt})
-			}
+	clones, err := r.clonesOf(ctx, s)
+	return append(blockers, clones...), err
+}
+
+// clonesOf lists the clones that need the snapshot.
+func (r *run) clonesOf(ctx context.Context, s snapshot.Snapshot) ([]driver.Blocker, error) {
+	if r.desc.Facts.CloneDependence == driver.CloneIndependent {
+		return nil, nil
+	}
+	var clones []driver.Blocker
+	for v, err := range r.e.inv.Volumes(ctx, inventory.VolumeQuery{Origin: s.ID}) {
+		if err != nil {
+			return nil, classified(err)
+		}
+		if v.DeletedAt.IsZero() && !v.Independent {
+			clones = append(clones, driver.Blocker{Kind: "clone", ID: v.ID.String(), Name: v.Name, Since: v.CreatedAt})
 		}
 	}
-	return blockers, nil
+	return clones, nil
 }
 
 // kept lists the holds and pins that forbid a snapshot's deletion.
@@ -111,6 +127,46 @@ func doDelete(ctx context.Context, r *run, at driver.Attempt) error {
 	return absentIsDone(err) // the volume itself may be gone, with its snapshots
 }
 
+func tellDelete(r *run) PlannedStep {
+	var calls []PlannedCall
+	if r.desc.Facts.SnapshotUnit == driver.UnitContainer && r.p.Native != "" {
+		calls = r.sends("Volume")
+	}
+	if slices.Contains(r.fore.shared, r.p.Snapshot) {
+		return PlannedStep{Does: "the array keeps the snapshot, since it is another volume's too", Calls: calls}
+	}
+	return PlannedStep{Does: "the array deletes the snapshot", Calls: append(calls, r.sends("DeleteSnapshot")...)}
+}
+
+// foreseeDelete finds out for a plan whether the array's snapshot goes too.
+func (r *run) foreseeDelete(ctx context.Context, row snapshot.Snapshot) (err error) {
+	if r.fore == nil {
+		return nil
+	}
+	shared := false
+	if r.has(stepDelete) {
+		if shared, err = r.shared(ctx); err != nil {
+			return err
+		}
+	}
+	if shared {
+		r.fore.shared = append(r.fore.shared, row.ID)
+		r.fore.loseRecord(row, "the array keeps the snapshot, since it is another volume's too")
+		return nil
+	}
+	r.fore.lose(row, "it is what is deleted")
+	return nil
+}
+
+// afterDelete: the head moves up if it was the snapshot.
+func afterDelete(_ *run, intent inventory.Change, v *PlannedVolume) {
+	for _, row := range intent.Put {
+		if row.ID == v.HeadBefore.Snapshot {
+			v.HeadAfter = PlannedHead{Snapshot: row.Parent}
+		}
+	}
+}
+
 // shared reports whether another volume's record stands for the same snapshot of their container: then the array keeps it
 // until the last of them is deleted. The container is locked, so that nobody else deletes that one meanwhile.
 func (r *run) shared(ctx context.Context) (bool, error) {
@@ -126,8 +182,8 @@ func (r *run) shared(ctx context.Context) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if !found {
-			continue
+		if !found || r.memberOf(sibling.ID).p.Volume == sibling.ID {
+			continue // what this operation deletes too keeps nothing
 		}
 		for s, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{Volume: sibling.ID, Token: string(r.p.Ref.Token)}) {
 			if err != nil {
@@ -154,19 +210,11 @@ func deletedOutcome(ctx context.Context, r *run) (inventory.Change, any, error) 
 	if err != nil {
 		return inventory.Change{}, nil, err
 	}
-	vol := r.unpend()
-	if vol.Head == row.ID {
-		vol.Head = row.Parent
-	}
-	change := inventory.Change{
-		Volumes:  r.volumeChange(vol),
-		Reparent: []inventory.Reparent{{Volume: vol.ID, From: row.ID, To: row.Parent}},
-		Drop:     []snapshot.ID{row.ID},
-	}
-	if change.Records, err = r.lastOfGroup(ctx, row); err != nil {
+	change, err := r.without(ctx, row)
+	if err != nil {
 		return change, nil, err
 	}
-	return change, result{Volume: vol.ID, Snapshot: row.ID, RecoverableUntil: r.p.Recoverable}, nil
+	return change, result{Volume: r.vol.ID, Snapshot: row.ID, RecoverableUntil: r.p.Recoverable}, nil
 }
 
 func deleteFailed(ctx context.Context, r *run) (inventory.Change, error) {

@@ -26,13 +26,17 @@ func deleteVolumeKind() *kind {
 		prepare: prepareDeleteVolume, outcome: volumeDeletedOutcome, failed: deleteVolumeFailed,
 		abandon: abandonDeleteVolume, leaves: deleteVolumeLeaves, explain: explainDeleteVolume, aim: "delete {volume}",
 		steps: map[string]step{
-			stepDetach:        {do: doDetach, undo: undoDetach},
-			stepRevoke:        {do: doRevoke, undo: undoRevoke, late: true},
-			stepCondemn:       {do: doCondemn, undo: undoCondemn},
-			stepDropSnapshots: {do: doDropSnapshots, repeat: true, late: true, several: true},
-			stepDeleteVolume:  {do: doDeleteVolume, find: findVolumeDeleted, repeat: true, late: true, assume: wordSuffices},
+			stepDetach:        {do: doDetach, undo: undoDetach, tell: tellDetach},
+			stepRevoke:        {do: doRevoke, undo: undoRevoke, late: true, tell: tellRevoke},
+			stepCondemn:       {do: doCondemn, undo: undoCondemn, tell: tellCondemn},
+			stepDropSnapshots: {do: doDropSnapshots, repeat: true, late: true, several: true, tell: tellDropSnapshots},
+			stepDeleteVolume: {
+				do: doDeleteVolume, find: findVolumeDeleted, repeat: true, late: true, assume: wordSuffices, tell: tellDeleteVolume,
+			},
 		},
 		pivots: []string{stepDropSnapshots, stepDeleteVolume}, goBack: true,
+		ends:  endsDeleteVolume,
+		after: func(_ *run, _ inventory.Change, v *PlannedVolume) { v.Gone = true },
 	}
 }
 
@@ -48,10 +52,11 @@ func prepareDeleteVolume(ctx context.Context, r *run) (inventory.Change, error) 
 	if r.b.able.Volumes == nil {
 		return none, driver.Errorf(driver.ErrUnsupported, "backend %q cannot delete volumes", r.b.name)
 	}
+	r.fore.loseOf(lossVolume, r.vol, "it is deleted at the array, with its content")
 	if err := r.snapshotsLeft(ctx, req.Snapshots); err != nil {
 		return none, err
 	}
-	if err := r.openHost(ctx); err != nil {
+	if err := errors.Join(r.openHost(ctx), r.unused()); err != nil {
 		return none, err
 	}
 	if err := r.chooseTokens(ctx); err != nil {
@@ -78,7 +83,14 @@ func (r *run) snapshotsLeft(ctx context.Context, policy SnapshotsPolicy) error {
 		if len(all) < 10 {
 			all = append(all, driver.Blocker{Kind: "snapshot", ID: s.ID.String(), Name: s.Name, Since: s.CreatedAt})
 		}
-		stuck = append(stuck, kept(s, r.e.now())...)
+		clones, err := r.clonesOf(ctx, s)
+		if err != nil {
+			return err
+		}
+		stuck = append(append(stuck, kept(s, r.e.now())...), clones...)
+		if policy == SnapshotsDelete {
+			r.fore.lose(s, "the volume's snapshots are deleted with it")
+		}
 	}
 	n := r.vol.SnapshotCount
 	switch {
@@ -105,6 +117,14 @@ func doCondemn(ctx context.Context, r *run, _ driver.Attempt) error {
 		}
 		return true, nil
 	}))
+}
+
+func tellCondemn(r *run) PlannedStep {
+	most := inventory.MaxChange - 1
+	return PlannedStep{
+		Does: "the volume's snapshots are marked, so that nothing begins to use one", Undo: "they can be used again",
+		Calls: []PlannedCall{commits((r.vol.SnapshotCount + most - 1) / most)},
+	}
 }
 
 // partly is the error of a step that has several effects: whatever its last call says, others may have taken place.
@@ -161,33 +181,79 @@ func (r *run) rowsToSet(
 	return rows, nil
 }
 
-// doDropSnapshots deletes them youngest first, since older ones may depend on nothing but not the other way round.
+// doDropSnapshots deletes them youngest first, as an array wants it where they depend on each other. Times may be equal, or
+// be another's order than the array's, so one that is refused has its turn again as long as others go.
 func doDropSnapshots(ctx context.Context, r *run, at driver.Attempt) error {
 	rows, err := r.e.Snapshots(ctx, r.vol.ID)
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(rows, func(a, b snapshot.Snapshot) int { return b.TakenAt.Compare(a.TakenAt) })
-	for _, s := range rows {
-		if _, err := r.deleteSnapshot(ctx, refOf(s), at); absentIsDone(err) != nil {
-			return partly(fmt.Errorf("snapshot %s: %w", s.ID, err))
+	slices.Reverse(rows)
+	slices.SortStableFunc(rows, func(a, b snapshot.Snapshot) int { return b.TakenAt.Compare(a.TakenAt) })
+	gone := 0
+	for len(rows) > 0 {
+		var again []snapshot.Snapshot
+		var refusal error
+		for _, s := range rows {
+			err := r.dropSnapshot(ctx, s, at)
+			switch {
+			case err == nil:
+				gone++
+			case driver.ClassOf(err) == driver.ErrInUse:
+				again, refusal = append(again, s), err
+			default:
+				return afterSome(gone, err)
+			}
 		}
-		vol := r.vol
-		if vol.Head == s.ID {
-			vol.Head = s.Parent
+		if len(again) == len(rows) {
+			return afterSome(gone, refusal)
 		}
-		err := r.commit(ctx, inventory.Change{
-			Volumes:  r.volumeChange(vol),
-			Reparent: []inventory.Reparent{{Volume: vol.ID, From: s.ID, To: s.Parent}},
-			Drop:     []snapshot.ID{s.ID},
-		})
-		if err != nil {
-			return errors.Join(errLost, err)
-		}
-		vol.Version++
-		r.vol = vol
+		rows = again
 	}
 	return nil
+}
+
+// afterSome is the error of a step whose calls had effects until one failed. If none had, the last one's error is all.
+func afterSome(effects int, err error) error {
+	if effects == 0 {
+		return err
+	}
+	return partly(err)
+}
+
+// dropSnapshot deletes one at the array and in the tree.
+func (r *run) dropSnapshot(ctx context.Context, s snapshot.Snapshot, at driver.Attempt) error {
+	if _, err := r.deleteSnapshot(ctx, refOf(s), at); absentIsDone(err) != nil {
+		return fmt.Errorf("snapshot %s: %w", s.ID, err)
+	}
+	now, err := r.rowNow(ctx, s.ID) // its parent may have gone meanwhile
+	if err != nil {
+		return errors.Join(errLost, err)
+	}
+	vol := r.vol
+	if vol.Head == s.ID {
+		vol.Head = now.Parent
+	}
+	err = r.commit(ctx, inventory.Change{
+		Volumes:  r.volumeChange(vol),
+		Reparent: []inventory.Reparent{{Volume: vol.ID, From: s.ID, To: now.Parent}},
+		Drop:     []snapshot.ID{s.ID},
+	})
+	if err != nil {
+		return errors.Join(errLost, err)
+	}
+	vol.Version++
+	r.vol = vol
+	return nil
+}
+
+func tellDropSnapshots(r *run) PlannedStep {
+	n := r.vol.SnapshotCount
+	return PlannedStep{
+		Does: fmt.Sprintf("the array deletes the snapshots of %s, youngest first: %d", r.theVolume(), n),
+		// One after the other, each out of the tree as soon as it is gone.
+		Calls: []PlannedCall{r.sends("DeleteSnapshot")[0].times(n), commits(n)},
+	}
 }
 
 func doDeleteVolume(ctx context.Context, r *run, at driver.Attempt) error {
@@ -199,6 +265,13 @@ func doDeleteVolume(ctx context.Context, r *run, at driver.Attempt) error {
 	})
 	r.d.Recoverable = res.RecoverableUntil
 	return absentIsDone(err)
+}
+
+func tellDeleteVolume(r *run) PlannedStep {
+	return PlannedStep{
+		Does:  fmt.Sprintf("once nobody has it open, the array deletes %s", r.theVolume()),
+		Calls: append(r.fenceCalls(), r.sends("DeleteVolume")...),
+	}
 }
 
 func findVolumeDeleted(ctx context.Context, r *run, _ driver.Attempt) (bool, error) {
@@ -218,9 +291,15 @@ func volumeDeletedOutcome(_ context.Context, r *run) (inventory.Change, any, err
 		change[0].Delete = true
 		return inventory.Change{Volumes: change}, res, nil
 	}
-	vol.DeletedAt, vol.Host, vol.Disk = r.e.now(), "", ""
-	vol.Former, vol.Native = append(slices.Clone(vol.Former), vol.Native), "" // the array may give the id to another
-	return inventory.Change{Volumes: r.volumeChange(vol)}, res, nil
+	return inventory.Change{Volumes: r.volumeChange(r.historyOf(vol))}, res, nil
+}
+
+func endsDeleteVolume(r *run) string {
+	req := r.req.(DeleteVolumeRequest) //nolint:forcetypeassert,errcheck // the kind's own request
+	if req.Snapshots == SnapshotsKeep && r.vol.SnapshotCount > 0 {
+		return "the inventory has the volume as history only; its snapshots can be cloned"
+	}
+	return "the volume is not in the inventory any more"
 }
 
 func deleteVolumeFailed(_ context.Context, r *run) (inventory.Change, error) {

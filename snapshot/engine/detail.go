@@ -14,6 +14,9 @@ type detail struct {
 	// part is that of the operation's main volume, Others are those of the rest.
 	part
 	Others []*part `json:"others,omitempty"`
+	// IfVersion is that of the plan that the request goes by, and Outdated that the operation failed for it.
+	IfVersion string `json:"if_version,omitempty"`
+	Outdated  bool   `json:"outdated,omitempty"`
 	// Gone are the snapshots that a revert has dropped and that were taken out of the trees so far.
 	Gone []snapshot.ID `json:"gone,omitempty"`
 	// Group is the one that is made, reverted or deleted; Shots are the calls that take its snapshots, Freeze how writes are

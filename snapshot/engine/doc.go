@@ -17,6 +17,8 @@
 //   - outcome: the commit that makes the tree say what was done
 //   - fence: the proof, directly before a revert, that nobody writes
 //   - waiting: the operation keeps its volume, and is retried by itself or waits for a person
+//   - suspend: a person stops an operation where it is, until it is resumed
+//   - resolve: a person decides about an operation that is stuck, by one of the choices that its journal allows
 //
 // # Operations
 //
@@ -34,11 +36,18 @@
 //	delete-group   intent, DELETEGROUP or DELETESNAPSHOTS, outcome                             back to ready, if refused
 //	import         intent, records of the snapshots that are there, OUTCOME                    drop the records
 //	forget         OUTCOME                                                                     –
+//	adopt, repair  OUTCOME, after a fresh look at the array                                    –
+//	drop           OUTCOME; of an orphan: intent, DELETESNAPSHOT, outcome                      –
 //	delete-volume  intent, Detach, Revoke, [CondemnSnapshots, DELETESNAPSHOTS], DELETEVOLUME,  Grant, Attach
 //	               outcome
 //
 // Every token, and how a volume was attached, is durable before anything is touched. A call of unknown outcome is never
 // blindly sent again: it is looked up by its token, or repeated where its contract says that this is harmless.
+//
+// # Plans
+//
+// [Engine.Plan] makes a request's checks and lists the steps that they choose, with their calls, what is lost and what is in
+// the way, and touches nothing. Its version, put into the request, makes sure that what somebody saw is what runs.
 //
 // # Several volumes
 //
@@ -64,9 +73,27 @@
 // Two processes never work on one volume at once: the inventory's compare-and-swap is the lock, and a lease says for how
 // long. The lease is looked at directly before each call, by the monotonic and by the wall clock, whichever leaves less; a call
 // is cut off shortly before the lease ends if it cannot be renewed; and whoever takes over a step in flight reckons with its
-// effect until [driver.Facts].Settle after the take-over. One window remains: a process that is stopped (a debugger, a
-// paused virtual machine) between the check of its lease and the sending of a call, and woken after another has taken over,
-// sends that one call. It commits nothing, and sends nothing else.
+// effect until [driver.Facts].Settle after the take-over. The context of a call looks at the lease, too, whenever a driver
+// asks it. One window remains: a process that is stopped (a debugger, a paused virtual machine) after the driver's own last
+// look at its context, and woken after another has taken over, sends that one call. It commits nothing, and sends nothing
+// else.
+//
+// # Audit
+//
+// [Engine.Audit] compares the inventory with the arrays both ways: orphans (at the array, ours, without a record), missing ones
+// (the reverse), foreign ones (never touched), and what has another size, name or id than the inventory says. It changes nothing
+// unless asked to; then each change is an operation of its own: [Engine.Adopt], [Engine.Repair], [Engine.Drop] or [Engine.Import].
+// A restored old backup of the inventory is brought up to date in this way.
+//
+// # What a person can do
+//
+// [Engine.ExplainOperation] says, from the inventory alone, what an operation did and found, what is safe and what must not be
+// done by hand; [Engine.ExplainVolume], [Engine.ExplainSnapshot] and [Engine.ExplainBackend] begin elsewhere.
+// [Engine.Cancel] and [Engine.Suspend] reach an operation in whichever process it runs: what is wanted is a record that
+// its owner finds between steps, and whoever takes it up. [Engine.Resolve] carries out one of [Engine.Choices]: go on, turn
+// back, take a person's word for what the array cannot tell, or end the operation where it is. A decision is committed
+// together with the take-over, so a process that dies after it goes on as decided. With [Options.ManualRecovery] nothing is
+// taken up that nobody has decided about.
 //
 // # Errors
 //
@@ -83,7 +110,7 @@
 //	ErrIndeterminate  it goes on without the caller: wait for the operation by its id
 //
 // A request that is refused before its intent leaves nothing, not even an operation. If State in the error is Waiting, the
-// operation keeps its volume and goes on by itself, or after [Engine.Retry].
+// operation keeps its volume and goes on by itself, or after [Engine.Retry] or [Engine.Resolve].
 //
 // # Telemetry
 //

@@ -162,7 +162,7 @@ func setDefault[N int | time.Duration](field *N, value N) {
 // Start takes up what this process or a dead one has left, and goes on with it in the background; it returns without
 // waiting for any array. From then on operations that wait are retried, and other processes' abandoned ones are found.
 // Call it once, after the backends and hosts were added; [Engine.Idle] waits until all that can be done is done.
-// Errors: the inventory's.
+// Errors: the inventory's; ErrInvalid for a second call, or a meter provider that refuses.
 func (e *Engine) Start(ctx context.Context) error {
 	e.mu.Lock()
 	if e.closing || e.started {
@@ -171,11 +171,12 @@ func (e *Engine) Start(ctx context.Context) error {
 	}
 	e.started = true
 	e.mu.Unlock()
-	if err := e.recoverOnce(ctx, true); err != nil {
-		return classified(err)
-	}
-	if err := e.tel.watch(e); err != nil {
+	if err := e.tel.watch(e); err != nil { // before anything runs
 		return err
+	}
+	if err := e.recoverOnce(ctx, true); err != nil {
+		e.tel.unwatch()
+		return classified(err)
 	}
 	e.wg.Go(e.recoverLoop)
 	e.wg.Go(e.heartbeatLoop)
@@ -256,17 +257,9 @@ func (e *Engine) now() time.Time { return micro(e.opts.Clock()) }
 
 // newToken returns a fresh token of the inventory's installation.
 func (e *Engine) newToken(ctx context.Context) (driver.Token, error) {
-	e.mu.Lock()
-	id := e.installation
-	e.mu.Unlock()
-	if id == "" {
-		var err error
-		if id, err = e.inv.Installation(ctx); err != nil {
-			return "", classified(err)
-		}
-		e.mu.Lock()
-		e.installation = id
-		e.mu.Unlock()
+	id, err := e.installationID(ctx)
+	if err != nil {
+		return "", err
 	}
 	return driver.NewToken(id)
 }

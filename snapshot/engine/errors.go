@@ -106,6 +106,8 @@ func recorded(op inventory.Operation) error {
 	e := &record{text: op.Error}
 	if op.CancelAsked && (op.Undoing || op.State == inventory.Failed) {
 		e.cause = context.Canceled
+	} else if d, err := decodeDetail(op.Detail); err == nil && d.Outdated {
+		e.cause = inventory.ErrStale
 	}
 	return &driver.Error{Class: op.ErrorClass, Err: e}
 }

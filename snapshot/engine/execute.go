@@ -20,7 +20,7 @@ func (r *run) execute(ctx context.Context) error {
 	if !r.op.State.Open() {
 		return nil // it was done at once
 	}
-	ctx = r.in(ctx)
+	ctx = r.spanned(ctx)
 	for !r.op.Undoing {
 		if err := r.listen(ctx); err != nil {
 			return err
@@ -97,7 +97,7 @@ func (r *run) forward(ctx context.Context) error {
 	if err == nil {
 		return r.stepDone(ctx, at)
 	}
-	r.sentBy = r.e.opts.Clock()
+	r.unanswered(err)
 	rec.Error = err.Error()
 	return r.stepFailed(ctx, err, first)
 }
@@ -226,10 +226,8 @@ func (r *run) backward(ctx context.Context) error {
 	}
 	for r.tries = 1; ; r.tries++ {
 		r.event(inventory.Running, rec.Name, nil)
-		if st.late { // neither the step nor an earlier try to undo it may come after this one
-			if err := r.settle(ctx); err != nil {
-				return err
-			}
+		if err := r.settle(ctx); err != nil { // neither the step nor an earlier try to undo it may come after this one
+			return err
 		}
 		at := r.again(rec)
 		err := r.call(ctx, at, func(ctx context.Context) error { return st.undo(ctx, r, at) })
@@ -240,7 +238,7 @@ func (r *run) backward(ctx context.Context) error {
 		if errors.Is(err, errLost) || ctx.Err() != nil {
 			return errLost
 		}
-		r.sentBy = r.e.opts.Clock()
+		r.unanswered(err)
 		err = fmt.Errorf("undo of %s: %w", rec.Name, err)
 		switch {
 		case !driver.ClassOf(err).Transient():

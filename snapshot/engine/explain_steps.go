@@ -5,8 +5,8 @@ import "maps"
 // wordSuffices is for effects of which the journal needs to know nothing but that they took place.
 func wordSuffices(*run) bool { return true }
 
-// says is what each step means, for a person. A step whose table entry has no words of its own gets those of its name.
-func says() map[string]say {
+// meanings is what each step means, for a person. A step whose table entry has no words of its own gets those of its name.
+func meanings() map[string]say {
 	all := make(map[string]say)
 	for _, some := range []map[string]say{sayLetGo(), saySnapshots(), sayVolumes()} {
 		maps.Copy(all, some)

@@ -32,12 +32,16 @@ func TestFaultMatrix(t *testing.T) {
 		{"refused", drivertest.Before, driver.Errorf(driver.ErrPermission, "no")},
 		{"unclassified", drivertest.After, errors.New("what is this")},
 	}
+	repeats := []int{1, 10} // once; and so often that the operation has to wait
+	if testing.Short() {
+		repeats = repeats[:1]
+	}
 	for _, sc := range scenes() {
 		t.Run(sc.name, func(t *testing.T) {
 			t.Parallel()
 			for _, call := range sc.calls(t) {
 				for _, k := range kinds {
-					for _, times := range []int{1, 10} { // once; and so often that the operation has to wait
+					for _, times := range repeats {
 						name := fmt.Sprintf("%s/%s/%d", call, k.name, times)
 						t.Run(name, func(t *testing.T) { playFaults(t, sc, call, k.when, k.err, times) })
 					}
@@ -141,7 +145,11 @@ func TestEffectAfterTheReplyWasLost(t *testing.T) {
 func TestCancelledContext(t *testing.T) {
 	// Besides, the reply of one call is lost: what was cancelled while its outcome is unknown must not be taken for undone.
 	for _, sc := range scenes() {
-		for _, call := range append(sc.mutations(t), "") {
+		lost := []string{""}
+		if !testing.Short() {
+			lost = append(lost, sc.mutations(t)...)
+		}
+		for _, call := range lost {
 			t.Run(sc.name+"/lost "+call, func(t *testing.T) {
 				t.Parallel()
 				playCanceled(t, sc, call)

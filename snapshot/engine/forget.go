@@ -17,6 +17,7 @@ func forgetKind() *kind {
 		outcome: func(_ context.Context, r *run) (inventory.Change, any, error) {
 			return inventory.Change{}, result{Volume: r.vol.ID}, nil
 		},
+		ends: says("the volume and its snapshots are not in the inventory any more; the array keeps them"),
 	}
 }
 
@@ -40,6 +41,7 @@ func prepareForget(ctx context.Context, r *run) (inventory.Change, error) {
 	}
 	r.vol, r.p.Volume = vol, vol.ID
 	r.op.Volumes, r.op.Owner = []snapshot.VolumeID{vol.ID}, vol.Owner
+	r.fore.loseOf(lossRecord, vol, "names, labels, holds and the tree are in the inventory only")
 	gone := r.volumeChange(vol)
 	gone[0].Delete = true
 	return inventory.Change{Volumes: gone}, nil

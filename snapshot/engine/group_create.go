@@ -62,12 +62,18 @@ func createGroupKind() *kind {
 			return sortedIDs(slices.Clone(req.(CreateGroupRequest).Volumes)), nil //nolint:forcetypeassert,errcheck // its own
 		},
 		prepare: prepareCreateGroup, outcome: groupCreatedOutcome, failed: createGroupFailed,
-		abandon: createGroupFailed, leaves: createLeaves, explain: explainCreate, aim: "take snapshots of several volumes at one instant",
+		abandon: createGroupFailed, leaves: createLeaves, explain: explainCreate,
+		aim: "take snapshots of several volumes at one instant",
 		steps: map[string]step{
-			stepGroup: {do: doShots, find: findShots, several: true},
-			stepThaw:  {do: doThaw},
+			stepGroup: {do: doShots, find: findShots, several: true, tell: tellShots},
+			stepThaw:  {do: doThaw, tell: tellThaw},
 		},
 		pivots: []string{stepGroup},
+		ends:   says("the group's snapshots are in their trees, and the contents descend from them"),
+		after: func(r *run, _ inventory.Change, v *PlannedVolume) {
+			req := r.req.(CreateGroupRequest) //nolint:forcetypeassert,errcheck // the kind's own request
+			v.HeadAfter = PlannedHead{New: true, Name: req.Name}
+		},
 	}
 }
 

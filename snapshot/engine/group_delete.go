@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/storagesnap/storagesnap/driver"
@@ -42,10 +43,14 @@ func deleteGroupKind() *kind {
 		prepare: prepareDeleteGroup, outcome: groupDeletedOutcome, failed: deleteGroupFailed,
 		abandon: abandonDeleteGroup, leaves: deleteLeaves, explain: explainDelete, aim: "delete the snapshots of a group",
 		steps: map[string]step{
-			stepDropGroup: {do: doDeleteGroup, find: findGroupDeleted, repeat: true, late: true, several: true},
-			stepDelete:    {do: doDelete, find: findDeleted, repeat: true, late: true},
+			stepDropGroup: {
+				do: doDeleteGroup, find: findGroupDeleted, repeat: true, late: true, several: true, tell: tellDeleteGroup,
+			},
+			stepDelete: {do: doDelete, find: findDeleted, repeat: true, late: true, tell: tellDelete},
 		},
 		pivots: []string{stepDropGroup, stepDelete},
+		ends:   says("the group and its snapshots are not in the inventory any more; their children are their parents'"),
+		after:  afterDelete,
 	}
 }
 
@@ -87,6 +92,11 @@ func prepareDeleteGroup(ctx context.Context, r *run) (inventory.Change, error) {
 	}
 	r.planDeletions(doc)
 	r.member = r.members[0]
+	for i, row := range rows {
+		if err := r.with(r.members[i], func() error { return r.foreseeDelete(ctx, row) }); err != nil {
+			return change, err
+		}
+	}
 	change.Volumes = r.headers(r.pended)
 	return change, nil
 }
@@ -152,6 +162,13 @@ func doDeleteGroup(ctx context.Context, r *run, at driver.Attempt) error {
 		req.Members = append(req.Members, r.memberOf(id).p.Ref)
 	}
 	return r.deleteGroup(ctx, req)
+}
+
+func tellDeleteGroup(r *run) PlannedStep {
+	return PlannedStep{
+		Does:  fmt.Sprintf("the array deletes the snapshots of %d volumes together", len(r.shotInFocus().Volumes)),
+		Calls: r.sends("DeleteGroup"),
+	}
 }
 
 func findGroupDeleted(ctx context.Context, r *run, at driver.Attempt) (bool, error) {

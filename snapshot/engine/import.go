@@ -19,7 +19,9 @@ func importKind() *kind {
 	return &kind{
 		name: kindImport, format: 1, decode: decodeAs[ImportRequest], locate: locateNothing,
 		prepare: prepareImport, outcome: importedOutcome, failed: importFailed,
-		steps:   map[string]step{stepImport: {do: doImport}},
+		steps:   map[string]step{stepImport: {do: doImport, tell: tellImport}},
+		ends:    endsImport,
+		after:   afterImport,
 		touches: func(*run) bool { return false },
 		explain: explainImport, aim: "put {volume} under management",
 	}
@@ -44,8 +46,12 @@ func prepareImport(ctx context.Context, r *run) (inventory.Change, error) {
 		CreatedAt: r.e.now(),
 	}
 	if r.vol.Name == "" {
-		r.vol.Name = v.Name
+		r.vol.Name = plainName(v.Name, v.Token)
 	}
+	if err := errors.Join(r.unclaimed(ctx, v), r.origin(ctx, v)); err != nil {
+		return none, err
+	}
+	r.p.Now = nowOf(v)
 	r.p.Volume = r.vol.ID
 	r.op.Volumes, r.op.Owner, r.d.Native = []snapshot.VolumeID{r.vol.ID}, req.Owner, v.ID
 	if err := r.openHost(ctx); err != nil {
@@ -109,9 +115,37 @@ func doImport(ctx context.Context, r *run, _ driver.Attempt) error {
 	return nil
 }
 
+func tellImport(r *run) PlannedStep {
+	req := r.req.(ImportRequest) //nolint:forcetypeassert,errcheck // the kind's own request
+	if req.WithoutSnapshots {
+		return PlannedStep{Does: "the array's snapshots of the volume are left alone"}
+	}
+	some := commits(0)
+	some.AtLeast = true
+	return PlannedStep{
+		Does: "the array's snapshots of the volume get records, chained by time", Undo: "",
+		Calls: append(r.sends("Snapshots"), some),
+	}
+}
+
+func endsImport(r *run) string {
+	req := r.req.(ImportRequest) //nolint:forcetypeassert,errcheck // the kind's own request
+	if req.WithoutSnapshots {
+		return "the volume is in the inventory"
+	}
+	return "the volume is in the inventory; its content descends from the youngest of the array's snapshots, if it has any"
+}
+
+// afterImport: which snapshot is the youngest is known once they are listed.
+func afterImport(r *run, _ inventory.Change, v *PlannedVolume) {
+	req := r.req.(ImportRequest) //nolint:forcetypeassert,errcheck // the kind's own request
+	v.HeadAfter = PlannedHead{Unknown: !req.WithoutSnapshots}
+}
+
 func (r *run) importedRow(s driver.Snapshot, known snapshot.Snapshot) snapshot.Snapshot {
 	row := snapshot.Snapshot{
-		ID: known.ID, Volume: r.vol.ID, Name: s.Name, Labels: s.Labels, Owner: r.vol.Owner, State: snapshot.Ready,
+		ID: known.ID, Volume: r.vol.ID, Name: plainName(s.Name, s.Ref.Token), Labels: s.Labels, Owner: r.vol.Owner,
+		State:  snapshot.Ready,
 		Native: s.Ref.ID, NativeVolume: string(s.Ref.Volume), Token: string(s.Ref.Token),
 		CreatedAt: micro(s.CreatedAt), TakenAt: micro(s.CreatedAt), Size: s.Size,
 		Consistency: snapshot.CrashConsistent, ExpiresAt: micro(s.Expires), Version: known.Version,
@@ -125,7 +159,11 @@ func (r *run) importedRow(s driver.Snapshot, known snapshot.Snapshot) snapshot.S
 func importedOutcome(_ context.Context, r *run) (inventory.Change, any, error) {
 	vol := r.unpend()
 	vol.Head = r.d.Snapshot
-	return inventory.Change{Volumes: r.volumeChange(vol)}, result{Volume: vol.ID}, nil
+	change := inventory.Change{Volumes: r.volumeChange(vol)}
+	if r.d.Now != nil { // a journal of an older program has none
+		change.Records = []inventory.RecordChange{nameSeen(vol.ID, r.d.Now.Name, 0)}
+	}
+	return change, result{Volume: vol.ID}, nil
 }
 
 func importFailed(_ context.Context, r *run) (inventory.Change, error) {

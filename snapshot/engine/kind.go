@@ -49,6 +49,10 @@ type kind struct {
 	// operation's pivot; if none is, the outcome is.
 	steps  map[string]step
 	pivots []string
+	// ends is a sentence for a plan: what the outcome makes the inventory say. after, if not nil, completes what becomes of one
+	// of its volumes, which is in focus; the head stays where it was unless after says otherwise.
+	ends  func(r *run) string
+	after func(r *run, intent inventory.Change, v *PlannedVolume)
 	// touches, if not nil, says whether the operation changes volumes that are there; if not, their containers stay free.
 	touches func(r *run) bool
 	// goBack: taken up after a crash before the pivot, the operation goes back instead of on.
@@ -80,14 +84,18 @@ type step struct {
 	several bool
 	// say is what the step means, for a person.
 	say say
+	// tell is what a plan says of it: what it does, its undo, and the calls that do sends if nothing goes wrong. Every step
+	// has one; prepare has filled the detail.
+	tell func(r *run) PlannedStep
 }
 
 // kinds is the table of all kinds.
 func kinds() map[string]*kind {
-	table, words := make(map[string]*kind), says()
+	table, words := make(map[string]*kind), meanings()
 	for _, k := range []*kind{
 		createKind(), deleteKind(), revertKind(), cloneKind(), importKind(), forgetKind(), deleteVolumeKind(),
 		createGroupKind(), revertGroupKind(), deleteGroupKind(), splitKind(),
+		adoptKind(), repairKind(), dropKind(),
 	} {
 		table[k.name] = k
 		for name, st := range k.steps {

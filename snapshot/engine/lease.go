@@ -50,25 +50,54 @@ func (r *run) hold(ctx context.Context) error {
 // leased returns a context for one call that ends shortly before the lease does, whatever keeps the heartbeat from renewing
 // it: a store that does not answer must not leave us at work on what another process may take over.
 func (r *run) leased(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(ctx)
+	inner, cancel := context.WithCancel(ctx)
 	if r.lease.Load() == nil {
-		return ctx, cancel
+		return inner, cancel
 	}
-	margin := r.e.margin()
+	c := &leasedContext{Context: inner, r: r, cancel: cancel}
 	go func() {
-		for {
-			left := r.left() - margin
-			if left <= 0 {
-				r.e.log.ErrorContext(ctx, "the lease ends and is not renewed; the call under way is interrupted", "operation", r.id.String())
-				cancel()
-				return
-			}
-			if pause(ctx, min(left, margin)) != nil { // no longer, since after a suspend there may be less left
+		for c.look() {
+			if pause(inner, min(r.left()-r.e.margin(), r.e.margin())) != nil { // no longer: after a suspend there may be less left
 				return
 			}
 		}
 	}()
-	return ctx, cancel
+	return c, cancel
+}
+
+// leasedContext looks at the lease whenever it is asked, so that a driver which looks directly before it sends is told at
+// once: in a process that was stopped, no timer has fired yet when it goes on.
+type leasedContext struct {
+	context.Context //nolint:containedctx // it is one
+
+	r      *run
+	cancel context.CancelFunc
+}
+
+// Done is the inner context's, ended first if the lease has.
+func (c *leasedContext) Done() <-chan struct{} {
+	c.look()
+	return c.Context.Done()
+}
+
+// Err is the inner context's, ended first if the lease has.
+func (c *leasedContext) Err() error {
+	c.look()
+	return c.Context.Err()
+}
+
+// look reports whether the call may go on, and ends it if not.
+func (c *leasedContext) look() bool {
+	if c.Context.Err() != nil {
+		return false
+	}
+	if c.r.left() > c.r.e.margin() {
+		return true
+	}
+	c.cancel()
+	c.r.e.log.ErrorContext(c.Context, "the lease ends and is not renewed; the call under way is interrupted",
+		"operation", c.r.id.String())
+	return false
 }
 
 // renew extends the lease and changes nothing else; errLost if it cannot. Any goroutine may call it.

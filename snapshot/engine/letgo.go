@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/storagesnap/storagesnap/driver"
@@ -14,6 +15,13 @@ import (
 
 func doDetach(ctx context.Context, r *run, _ driver.Attempt) error {
 	return act(ctx, r, "Detach", func(ctx context.Context) error { return r.h.host.Detach(ctx, *r.p.Attachment) })
+}
+
+func tellDetach(r *run) PlannedStep {
+	return PlannedStep{
+		Does: fmt.Sprintf("host %q lets go of %s", r.p.Host, r.theVolume()), Undo: "the host attaches it again as it was",
+		Calls: r.sends("Detach"),
+	}
 }
 
 // undoDetach gives the volume back as it was. The array's access was given back before.
@@ -35,6 +43,13 @@ func doAttach(ctx context.Context, r *run, _ driver.Attempt) error {
 	return err
 }
 
+func tellAttach(r *run) PlannedStep {
+	return PlannedStep{
+		Does:  fmt.Sprintf("host %q attaches %s again, reads it anew and verifies that it is the same disk", r.p.Host, r.theVolume()),
+		Calls: r.sends("Attach"),
+	}
+}
+
 func doRevoke(ctx context.Context, r *run, at driver.Attempt) error {
 	record, err := ask(ctx, r, "Revoke", func(ctx context.Context) (driver.AccessRecord, error) {
 		return r.b.able.Access.Revoke(ctx, driver.RevokeRequest{
@@ -52,6 +67,13 @@ func doRevoke(ctx context.Context, r *run, at driver.Attempt) error {
 		r.p.Access = record
 	}
 	return nil
+}
+
+func tellRevoke(r *run) PlannedStep {
+	return PlannedStep{
+		Does: fmt.Sprintf("backend %q takes all access to %s away", r.p.Backend, r.theVolume()),
+		Undo: "access is given back as it was", Calls: r.sends("Revoke"),
+	}
 }
 
 // undoRevoke gives back what was taken. If the revoke's reply was lost, it is repeated for its record first.
@@ -76,6 +98,12 @@ func doGrant(ctx context.Context, r *run, at driver.Attempt) error {
 		r.p.Path = &path
 	}
 	return err
+}
+
+func tellGrant(r *run) PlannedStep {
+	return PlannedStep{
+		Does: fmt.Sprintf("backend %q gives access to %s back as it was", r.p.Backend, r.theVolume()), Calls: r.sends("Grant"),
+	}
 }
 
 // fence makes sure, directly before the content is replaced, that nobody can write: it is what makes repeating an

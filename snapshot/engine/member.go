@@ -27,7 +27,11 @@ type member struct {
 
 // reset forgets all members but an empty main one, and their part of the journal.
 func (r *run) reset() {
-	r.d = detail{}
+	r.d = detail{IfVersion: r.d.IfVersion}
+	r.fore = nil
+	if r.planning || r.d.IfVersion != "" {
+		r.fore = &forecast{}
+	}
 	r.member = &member{p: &r.d.part}
 	r.members = []*member{r.member}
 }

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"math"
 	"strings"
 	"sync"
@@ -16,6 +17,8 @@ import (
 // readings is a meter provider that keeps what it is told, by name{attribute=value,…} without the keys' prefixes.
 type readings struct {
 	metricnoop.MeterProvider
+
+	refuses string // a metric, or "callback"
 
 	mu        sync.Mutex
 	counters  map[string]int64
@@ -57,7 +60,7 @@ type counter struct {
 
 func (m meter) Int64Counter(name string, opts ...metric.Int64CounterOption) (metric.Int64Counter, error) {
 	m.of.made(name, metric.NewInt64CounterConfig(opts...).Unit())
-	return counter{of: m.of, name: name}, nil
+	return counter{of: m.of, name: name}, m.of.refusal(name)
 }
 
 func (c counter) Add(_ context.Context, n int64, opts ...metric.AddOption) {
@@ -75,7 +78,7 @@ type histogram struct {
 
 func (m meter) Float64Histogram(name string, opts ...metric.Float64HistogramOption) (metric.Float64Histogram, error) {
 	m.of.made(name, metric.NewFloat64HistogramConfig(opts...).Unit())
-	return histogram{of: m.of, name: name}, nil
+	return histogram{of: m.of, name: name}, m.of.refusal(name)
 }
 
 func (h histogram) Record(_ context.Context, v float64, opts ...metric.RecordOption) {
@@ -99,12 +102,12 @@ type floatGauge struct {
 
 func (m meter) Int64ObservableGauge(name string, opts ...metric.Int64ObservableGaugeOption) (metric.Int64ObservableGauge, error) {
 	m.of.made(name, metric.NewInt64ObservableGaugeConfig(opts...).Unit())
-	return intGauge{name: name}, nil
+	return intGauge{name: name}, m.of.refusal(name)
 }
 
 func (m meter) Float64ObservableGauge(name string, opts ...metric.Float64ObservableGaugeOption) (metric.Float64ObservableGauge, error) {
 	m.of.made(name, metric.NewFloat64ObservableGaugeConfig(opts...).Unit())
-	return floatGauge{name: name}, nil
+	return floatGauge{name: name}, m.of.refusal(name)
 }
 
 func (m meter) RegisterCallback(f metric.Callback, _ ...metric.Observable) (metric.Registration, error) {
@@ -112,13 +115,20 @@ func (m meter) RegisterCallback(f metric.Callback, _ ...metric.Observable) (metr
 	defer m.of.mu.Unlock()
 	c := &callback{of: m.of, f: f}
 	m.of.callbacks = append(m.of.callbacks, c)
-	return c, nil
+	return c, m.of.refusal("callback")
 }
 
 func (c *callback) Unregister() error {
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()
 	c.off = true
+	return nil
+}
+
+func (r *readings) refusal(name string) error {
+	if name == r.refuses {
+		return errors.New(name + " is refused")
+	}
 	return nil
 }
 

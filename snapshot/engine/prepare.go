@@ -68,6 +68,8 @@ func (r *run) freeOf(ctx context.Context, id inventory.OperationID, what string)
 	switch {
 	case err != nil && !errors.Is(err, inventory.ErrNotFound):
 		return classified(err)
+	case err == nil && other.State != inventory.Waiting && r.planning:
+		return nil // the plan says that it comes first
 	case err == nil && other.State != inventory.Waiting:
 		return errElsewhere
 	}
@@ -119,7 +121,11 @@ func refOf(s snapshot.Snapshot) driver.SnapshotRef {
 
 // lun names the volume towards its host.
 func (r *run) lun(v inventory.Volume) driver.LUN {
-	return driver.LUN{Backend: r.desc.Backend, Volume: v.Native, Serial: v.Serial, Size: v.Size, Disk: v.Disk}
+	native := v.Native
+	if n := len(v.Former); native == "" && n > 0 { // it was deleted; the host may still know it
+		native = v.Former[n-1]
+	}
+	return driver.LUN{Backend: r.desc.Backend, Volume: native, Serial: v.Serial, Size: v.Size, Disk: v.Disk}
 }
 
 // openHost finds the host that has the volume attached and remembers how, so that it can be brought back.

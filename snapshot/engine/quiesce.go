@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"github.com/storagesnap/storagesnap/driver"
 	"github.com/storagesnap/storagesnap/inventory"
 	"github.com/storagesnap/storagesnap/snapshot"
@@ -144,7 +146,7 @@ func (r *run) freeze(ctx context.Context, f *freeze) error {
 		if q == nil {
 			return driver.Errorf(driver.ErrUnsupported, "host %q cannot quiesce", fh.Host)
 		}
-		res, err := ask(ctx, r, "Quiesce", func(ctx context.Context) (driver.QuiesceResult, error) {
+		res, err := ask(atHost(ctx, fh.Host), r, "Quiesce", func(ctx context.Context) (driver.QuiesceResult, error) {
 			return q.Quiesce(ctx, driver.QuiesceRequest{LUNs: fh.LUNs, Token: fh.Token, Max: f.Max})
 		})
 		if err != nil {
@@ -176,7 +178,9 @@ func (r *run) thaw(ctx context.Context) error {
 	for _, fh := range f.Hosts {
 		h, err := r.e.hostByName(fh.Host)
 		if err == nil && h.host.Abilities().Quiescer != nil {
-			err = act(ctx, r, "Thaw", func(ctx context.Context) error { return h.host.Abilities().Quiescer.Thaw(ctx, fh.Token) })
+			err = act(atHost(ctx, fh.Host), r, "Thaw", func(ctx context.Context) error {
+				return h.host.Abilities().Quiescer.Thaw(ctx, fh.Token)
+			})
 		}
 		if err != nil {
 			all = errors.Join(all, fmt.Errorf("host %q: %w", fh.Host, err))
@@ -188,14 +192,16 @@ func (r *run) thaw(ctx context.Context) error {
 
 // thawAll is the watchdog's: it runs beside the run's own goroutine, and what it fails at, the run tries again.
 func (r *run) thawAll(hosts []frozenHost) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.e.base), r.e.opts.CallTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.spanned(r.e.base)), r.e.opts.CallTimeout)
 	defer cancel()
 	for _, fh := range hosts {
 		h, err := r.e.hostByName(fh.Host)
 		if err != nil {
 			continue
 		}
-		err = h.host.Abilities().Quiescer.Thaw(ctx, fh.Token)
+		thawing, over := r.e.tel.call(ctx, attribute.String(AttrHost, fh.Host), "Thaw", r.identity()...)
+		err = h.host.Abilities().Quiescer.Thaw(thawing, fh.Token)
+		over(err)
 		r.e.log.WarnContext(ctx, "a freeze has lasted its longest time and was ended",
 			"operation", r.id.String(), "host", fh.Host, "error", err)
 	}
@@ -206,10 +212,34 @@ const stepThaw = "Thaw"
 // doThaw makes sure that nothing is frozen any more; nearly always that was done before.
 func doThaw(ctx context.Context, r *run, _ driver.Attempt) error { return r.thaw(ctx) }
 
+// inForce reports whether the operation has writes frozen, as far as its journal tells: what does it was sent, and that it was
+// ended is not written.
+func (f *freeze) inForce(op inventory.Operation) bool {
+	return f != nil && !f.Thawed && len(f.Hosts) > 0 &&
+		op.Cursor < len(op.Steps) && op.Steps[op.Cursor].State != inventory.StepPlanned
+}
+
+// tellThaw: the step before has sent it.
+func tellThaw(*run) PlannedStep {
+	return PlannedStep{Does: "if something is still frozen, it goes on"}
+}
+
+// freezeCalls are those of one method, at every host that holds writes.
+func (r *run) freezeCalls(method string) []PlannedCall {
+	if r.d.Freeze == nil {
+		return nil
+	}
+	var calls []PlannedCall
+	for _, h := range r.d.Freeze.Hosts {
+		calls = append(calls, PlannedCall{Target: TargetHost, Name: h.Host, Method: method, Mutates: true, Count: 1})
+	}
+	return calls
+}
+
 // thawFirst is what a process does first with an operation that it has taken over, even while the array is down.
 func (r *run) thawFirst(ctx context.Context) {
 	f := r.d.Freeze
-	if f == nil || f.Thawed || r.op.Cursor >= len(r.op.Steps) || r.op.Steps[r.op.Cursor].State == inventory.StepPlanned && !r.assumed() {
+	if told := r.assumed() && f != nil && !f.Thawed; !f.inForce(r.op) && !told {
 		return
 	}
 	if err := r.thaw(ctx); err != nil {

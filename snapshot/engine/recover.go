@@ -107,7 +107,7 @@ func (e *Engine) takeUp(ctx context.Context, op inventory.Operation, decide func
 	e.log.InfoContext(ctx, "operation taken up", "operation", op.ID.String(), "kind", op.Kind, "state", string(op.State),
 		"left_by", op.LeaseOwner, "undoing", op.Undoing, "cursor", op.Cursor)
 	r.takenUp(ctx, op.State)
-	e.wg.Go(func() { e.finish(r, r.goOn(r.in(e.base))) })
+	e.wg.Go(func() { e.finish(r, r.goOn(r.spanned(e.base))) })
 	return nil
 }
 

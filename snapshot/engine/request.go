@@ -30,6 +30,11 @@ type Common struct {
 	OperationID inventory.OperationID `json:"-"`
 	// Actor is who asks, for the journal.
 	Actor string `json:"-"`
+	// IfVersion, if not empty, is the Version of the [Plan] by which somebody decided. If what would run is not what that plan
+	// says any more, nothing does: the error matches inventory.ErrStale and driver.ErrConflict and says what has changed.
+	// That is looked at when the operation's turn comes, on the data that its intent is made from. It is no part of the
+	// request's identity: one that is repeated under its OperationID is the same, whatever its IfVersion.
+	IfVersion string `json:"-"`
 }
 
 func (c Common) common() Common { return c }

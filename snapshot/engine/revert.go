@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"maps"
 
 	"github.com/storagesnap/storagesnap/driver"
@@ -28,15 +29,19 @@ func revertKind() *kind {
 		outcome: revertedOutcome, failed: revertFailed,
 		abandon: abandonRevert, leaves: revertLeaves, explain: explainRevert, aim: "put {volume} back to {snapshot}",
 		steps: map[string]step{
-			stepDetach: {do: doDetach, undo: undoDetach},
-			stepRevoke: {do: doRevoke, undo: undoRevoke, late: true},
-			stepKeep:   {do: doKeep, undo: undoKeep},
-			stepRevert: {do: doRevert, repeat: true, late: true, assume: assumeReverted},
-			stepReread: {do: doReread, read: true},
-			stepGrant:  {do: doGrant, late: true},
-			stepAttach: {do: doAttach},
+			stepDetach: {do: doDetach, undo: undoDetach, tell: tellDetach},
+			stepRevoke: {do: doRevoke, undo: undoRevoke, late: true, tell: tellRevoke},
+			stepKeep:   {do: doKeep, undo: undoKeep, tell: tellKeep},
+			stepRevert: {do: doRevert, repeat: true, late: true, assume: assumeReverted, tell: tellRevert},
+			stepReread: {do: doReread, read: true, tell: tellReread},
+			stepGrant:  {do: doGrant, late: true, tell: tellGrant},
+			stepAttach: {do: doAttach, tell: tellAttach},
 		},
 		pivots: []string{stepRevert}, goBack: true,
+		ends: says("the content descends from the snapshot; the next one becomes its child"),
+		after: func(r *run, _ inventory.Change, v *PlannedVolume) {
+			v.HeadAfter = headOf(r.afterRollback(r.member))
+		},
 	}
 }
 
@@ -86,6 +91,12 @@ func (r *run) prepareRollback(ctx context.Context, rb rollback) (inventory.Chang
 		return change, err
 	}
 	r.planLetGo()
+	if !rb.keep {
+		_ = r.each(func() error {
+			r.fore.loseOf(lossContent, r.vol, "it is replaced by that of a snapshot, and nothing keeps it")
+			return nil
+		})
+	}
 	if rb.keep {
 		err := r.each(func() error {
 			row, err := r.prepareKeep(ctx, rb)
@@ -111,7 +122,7 @@ func (r *run) prepareRollback(ctx context.Context, rb rollback) (inventory.Chang
 // prepareLetGo finds out how the member is attached, refuses one that nothing would keep writers away from, and chooses the
 // tokens of what will be done to it.
 func (r *run) prepareLetGo(ctx context.Context, asserted *Assertion) error {
-	if err := r.openHost(ctx); err != nil {
+	if err := errors.Join(r.openHost(ctx), r.unused()); err != nil {
 		return err
 	}
 	if err := r.fenceable(asserted); err != nil {
@@ -131,6 +142,7 @@ func (r *run) prepareKeep(ctx context.Context, rb rollback) (snapshot.Snapshot, 
 	}
 	row.Labels = maps.Clone(rb.keepLabels)
 	r.p.Keep, r.p.KeepRef = row.ID, refOf(row)
+	r.fore.keep(row)
 	r.plan(stepKeep)
 	return row, nil
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/storagesnap/storagesnap/driver"
@@ -17,6 +18,13 @@ func doKeep(ctx context.Context, r *run, at driver.Attempt) error {
 	}
 	r.p.Kept, err = r.takeSnapshot(ctx, r.p.KeepRef.Token, row, at)
 	return err
+}
+
+func tellKeep(r *run) PlannedStep {
+	return PlannedStep{
+		Does: fmt.Sprintf("the array takes a snapshot of %s as it is now, %q", r.theVolume(), r.fore.kept),
+		Undo: "that snapshot is deleted", Calls: r.sends("CreateSnapshot"),
+	}
 }
 
 func undoKeep(ctx context.Context, r *run, at driver.Attempt) error {
@@ -51,6 +59,24 @@ func doRevert(ctx context.Context, r *run, at driver.Attempt) error {
 		r.p.Dropped, err = r.gone(ctx, r.p.MayDrop)
 	}
 	return err
+}
+
+func tellRevert(r *run) PlannedStep {
+	var calls []PlannedCall
+	for _, m := range r.rolledBack() {
+		_ = r.with(m, func() error { calls = append(calls, r.fenceCalls()...); return nil })
+	}
+	does := "the array replaces the content by that of the snapshot"
+	if len(r.members) > 1 {
+		does += " " + r.p.Snapshot.Short()
+	}
+	if len(calls) > 0 {
+		does = "once nobody has it open, " + does
+	}
+	if n := len(r.rolledBack()); n > 1 {
+		does += fmt.Sprintf(", for all %d volumes of the container", n)
+	}
+	return PlannedStep{Does: does, Calls: append(calls, r.sends("Revert")...)}
 }
 
 // rolledBack returns the members that the revert of the one in focus rolls back: itself and, by container, its siblings.
@@ -110,6 +136,10 @@ func doReread(ctx context.Context, r *run, _ driver.Attempt) error {
 func assumeReverted(r *run) bool {
 	r.p.Now = &volumeNow{Native: r.p.Native}
 	return !slices.ContainsFunc(r.members, func(m *member) bool { return m.p.ChangesID })
+}
+
+func tellReread(r *run) PlannedStep {
+	return PlannedStep{Does: "id, serial number and size of " + r.theVolume() + " are read again", Calls: r.sends("Volume")}
 }
 
 func revertedOutcome(ctx context.Context, r *run) (inventory.Change, any, error) {

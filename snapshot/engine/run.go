@@ -39,6 +39,10 @@ type run struct {
 	*member
 	members []*member
 
+	// planning: it will never begin. fore is what prepare says for the plan.
+	planning bool
+	fore     *forecast
+
 	// op and d are the journal as this run goes on writing it.
 	op inventory.Operation
 	d  detail
@@ -175,10 +179,12 @@ func (r *run) writeOnce(ctx context.Context, c inventory.Change, next inventory.
 	return next, nil
 }
 
-// settleCommit finds out whether a commit with a lost reply was written: the operation says when it was.
+// settleCommit finds out whether a commit with a lost reply was written: the operation says when it was, and by whom.
 func (r *run) settleCommit(ctx context.Context, next inventory.Operation, lost error) error {
 	stored, err := r.e.inv.Operation(ctx, next.ID)
 	switch {
+	case err == nil && r.enter != entryOwned && stored.Epoch == next.Epoch && stored.LeaseOwner != next.LeaseOwner:
+		return fmt.Errorf("operation %s: %q was faster: %w", next.ID, stored.LeaseOwner, inventory.ErrStale)
 	case err == nil && stored.Epoch == next.Epoch && stored.UpdatedAt.Equal(next.UpdatedAt):
 		return nil
 	case err == nil && stored.Epoch == r.saved.Epoch && stored.UpdatedAt.Equal(r.saved.UpdatedAt):

@@ -53,10 +53,11 @@ func (r *run) learnNamesOf(ctx context.Context) {
 
 func (r *run) calledSnapshot(ctx context.Context, id snapshot.ID) string {
 	name := ""
-	if !id.IsZero() {
-		if s, err := r.e.inv.Snapshot(ctx, id); err == nil {
-			name = s.Name
-		}
+	if id.IsZero() {
+		return "the snapshot"
+	}
+	if s, err := r.e.inv.Snapshot(ctx, id); err == nil {
+		name = s.Name
 	}
 	return called("snapshot", name, id.String())
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 
 	"github.com/storagesnap/storagesnap/driver"
 	"github.com/storagesnap/storagesnap/inventory"
@@ -21,6 +22,13 @@ func (r *run) again(rec *inventory.Step) driver.Attempt {
 	return at
 }
 
+// unanswered notes that the call which failed may still be on its way, unless its error says that it is not.
+func (r *run) unanswered(err error) {
+	if driver.EffectOf(err) != driver.EffectNone {
+		r.sentBy = r.e.opts.Clock()
+	}
+}
+
 // settle waits until no earlier send of the step at the cursor can take effect any more; errLost if the engine ends first.
 func (r *run) settle(ctx context.Context) error {
 	whole := r.desc.Facts.Settle
@@ -37,6 +45,10 @@ func (r *run) settle(ctx context.Context) error {
 // inherit sets what is known of a former owner's sends: while it ran, it may have sent until now; when it let the operation
 // wait, it had ended its calls before.
 func (r *run) inherit(op inventory.Operation) {
+	sent := func(s inventory.Step) bool { return s.State == inventory.StepSent }
+	if !op.Undoing && !slices.ContainsFunc(op.Steps, sent) {
+		return
+	}
 	r.sentBy = r.e.opts.Clock()
 	if op.State == inventory.Waiting {
 		r.sentBy = op.UpdatedAt

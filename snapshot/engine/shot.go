@@ -45,6 +45,26 @@ func doShots(ctx context.Context, r *run, at driver.Attempt) error {
 	return err
 }
 
+// tellShots: the calls that take the snapshots, between those that hold the writes and let them go on.
+func tellShots(r *run) PlannedStep {
+	does := "the array takes a snapshot of " + r.theVolume()
+	if len(r.members) > 1 {
+		does = fmt.Sprintf("the snapshots of %d volumes are taken, in %d calls", len(r.members), len(r.d.Shots))
+	}
+	calls := r.freezeCalls("Quiesce")
+	if len(calls) > 0 {
+		does += fmt.Sprintf(", while hosts hold the writes, for at most %s", r.d.Freeze.Max)
+	}
+	for _, s := range r.d.Shots {
+		method := "CreateSnapshot"
+		if s.Grouped {
+			method = "CreateGroup"
+		}
+		_ = r.with(r.memberOf(s.Volumes[0]), func() error { calls = append(calls, r.sends(method)...); return nil })
+	}
+	return PlannedStep{Does: does, Calls: append(calls, r.freezeCalls("Thaw")...)}
+}
+
 // shoot takes one.
 func (r *run) shoot(ctx context.Context, s *shot, row snapshot.Snapshot, at driver.Attempt) (err error) {
 	r.focus(s.Volumes[0])

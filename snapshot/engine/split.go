@@ -40,8 +40,9 @@ func splitKind() *kind {
 		locate:  locateVolume(func(r SplitRequest) snapshot.VolumeID { return r.Volume }),
 		prepare: prepareSplit, outcome: splitOutcome, failed: splitFailed,
 		abandon: splitFailed, leaves: splitLeaves, explain: explainSplit, aim: "make {volume} independent of {snapshot}",
-		steps:  map[string]step{stepSplit: {do: doSplit, repeat: true, several: true}},
+		steps:  map[string]step{stepSplit: {do: doSplit, repeat: true, several: true, tell: tellSplit}},
 		pivots: []string{stepSplit},
+		ends:   says("the clone needs its snapshot no more"),
 	}
 }
 
@@ -82,6 +83,10 @@ func doSplit(ctx context.Context, r *run, at driver.Attempt) error {
 		})
 	})
 	return err
+}
+
+func tellSplit(r *run) PlannedStep {
+	return PlannedStep{Does: "the array makes the clone independent of its snapshot", Calls: r.sends("Split")}
 }
 
 func splitOutcome(_ context.Context, r *run) (inventory.Change, any, error) {

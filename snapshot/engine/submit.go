@@ -130,6 +130,7 @@ func (e *Engine) runOf(ctx context.Context, k *kind, req Request) (*run, invento
 	if common.OperationID.IsZero() {
 		r.op.ID = snapshot.NewID[inventory.OperationID]()
 	}
+	r.d.IfVersion = common.IfVersion
 	if r.id = r.op.ID; common.OperationID.IsZero() {
 		return r, inventory.Operation{}, nil
 	}
@@ -203,7 +204,7 @@ func (e *Engine) launch(ctx context.Context, r *run) error {
 // look.
 func (r *run) refused(err error) error {
 	if !errors.Is(err, inventory.ErrIndeterminate) {
-		return refused(r.kind.name, err, "")
+		return refused(r.kind.name, err, nextOf(err))
 	}
 	return &Error{
 		Operation: r.id, Kind: r.kind.name, State: inventory.Running, Err: classified(err),
@@ -213,7 +214,7 @@ func (r *run) refused(err error) error {
 
 // whenFree waits for the queued run's turn and executes it.
 func (e *Engine) whenFree(r *run, keys []string) error {
-	ctx, cancel := context.WithCancel(r.in(e.base))
+	ctx, cancel := context.WithCancel(r.spanned(e.base))
 	defer cancel()
 	r.endUndoable.Store(&cancel)
 	if r.cancelAsked.Load() { // before there was a call to interrupt
@@ -251,6 +252,7 @@ func (r *run) giveUp(cause error) error {
 		r.op.CancelAsked = true
 	}
 	r.cause = cause
+	r.d.Outdated, r.op.Reason = isOutdated(cause), nextOf(cause)
 	r.op.Steps, r.op.Cursor = nil, 0
 	r.op.State, r.op.Error, r.op.ErrorClass = inventory.Failed, cause.Error(), driver.ClassOf(classified(cause))
 	if r.progress(r.e.base) != nil {
@@ -260,12 +262,21 @@ func (r *run) giveUp(cause error) error {
 	return nil
 }
 
+// intend makes the checks of a request and returns its intent.
+func (r *run) intend(ctx context.Context) (inventory.Change, error) {
+	r.reset()
+	r.op.Steps, r.op.Cursor = nil, 0
+	change, err := r.kind.prepare(ctx, r)
+	if err == nil {
+		err = r.asPlanned(ctx, change)
+	}
+	return change, err
+}
+
 // begin checks the request against the inventory and the array as they are now and commits the intent.
 func (r *run) begin(ctx context.Context) error {
-	for range 5 { // the inventory may change between the checks and the intent
-		r.reset()
-		r.op.Steps, r.op.Cursor = nil, 0
-		change, err := r.kind.prepare(ctx, r)
+	for try := range 5 { // the inventory may change between the checks and the intent
+		change, err := r.intend(ctx)
 		if err != nil {
 			return err
 		}
@@ -287,6 +298,7 @@ func (r *run) begin(ctx context.Context) error {
 			r.wrote()
 			r.event(inventory.Running, "", nil)
 			return nil
+		case errors.Is(err, inventory.ErrInvalid) && try == 0: // a volume that it names is gone: the checks say so
 		case !errors.Is(err, inventory.ErrStale):
 			return err
 		case r.enter == entryOwned && !r.owned(ctx):

@@ -12,14 +12,15 @@ package engine
 //	step STEP         internal  a try of a step                           operation.*, volume.id, step, undoing, resume,
 //	undo STEP         internal  a try to take a step back                 attempt, error.type, effect, request_id,
 //	find STEP         internal  a look whether a step took place          vendor_code
-//	call METHOD       client    a call of a driver or host                operation.*, backend, host, call, step, undoing,
-//	                                                                      resume, attempt, error.type, effect, request_id,
-//	                                                                      vendor_code
+//	call METHOD       client    a call of a driver or host                operation.*, backend or host, call, volume.id,
+//	                                                                      step, undoing, resume, attempt, error.type,
+//	                                                                      effect, request_id, vendor_code
 //
-// A call's span is below its step's, and that below the operation's; calls before the intent and reads are directly below the
-// operation's. The context that a driver gets carries the call's span, so the spans of its transport nest in it. An
-// operation outlives the request that asked for it, so its span begins a trace of its own: it is linked to the caller's span,
-// and that to it. Its trace is kept in the journal; when a process takes the operation up, its new span is linked to the first.
+// A call's span is below its step's, and that below the operation's. Calls before the intent are directly below the operation's,
+// those of a plan or an audit below the caller's. The context that a driver gets carries the call's span, so the spans of its
+// transport nest in it. An operation outlives the request that asked for it, so its span begins a trace of its own: it is
+// linked to the caller's span, and that to it. Its trace is kept in the journal; when a process takes the operation up, its new
+// span is linked to the first.
 //
 // A failure has the status Error with the class of the error as its description. Never the error's text: that may name what
 // belongs to users. Names and labels of theirs are in no attribute, nor is any secret.
@@ -34,7 +35,7 @@ package engine
 //	storagesnap.operation.duration        histogram  s            operation.kind, operation.state: from the request to its
 //	                                                              end, whichever processes worked on it
 //	storagesnap.step.duration             histogram  s            operation.kind, step, undoing, error.type: one try
-//	storagesnap.call.duration             histogram  s            backend, host, call, error.type
+//	storagesnap.call.duration             histogram  s            backend or host, call, error.type
 //	storagesnap.operation.open            gauge      {operation}  operation.kind, operation.state: queued, running, waiting
 //	storagesnap.operation.waiting         gauge      {operation}  waits_for: retry, person
 //	storagesnap.operation.oldest_age      gauge      s            –: since the oldest open operation was asked for; 0 if none
@@ -94,7 +95,7 @@ const (
 	AttrUndoing = "storagesnap.undoing"
 	AttrResume  = "storagesnap.resume"
 	AttrAttempt = "storagesnap.attempt"
-	// AttrBackend and AttrHost are names that the embedder gave; AttrHost is on calls of a host only.
+	// AttrBackend and AttrHost are names that the embedder gave; a call has one of them.
 	AttrBackend = "storagesnap.backend"
 	AttrHost    = "storagesnap.host"
 	AttrCall    = "storagesnap.call"

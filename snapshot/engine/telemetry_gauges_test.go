@@ -219,3 +219,23 @@ func TestUnitsOfMetrics(t *testing.T) {
 		engine.MetricInventoryUp: "", engine.MetricBackendUp: "",
 	}, read.units)
 }
+
+// TestMeterThatRefuses: a program learns when it starts that it would have no metrics, before anything is worked on.
+func TestMeterThatRefuses(t *testing.T) {
+	for _, name := range []string{
+		engine.MetricOutcomes, engine.MetricCallDuration, engine.MetricWaiting, engine.MetricOldestAge, "callback",
+	} {
+		t.Run(name, func(t *testing.T) {
+			read := newReadings()
+			read.refuses = name
+			eng, err := engine.New(memory.New(), engine.Options{MeterProvider: read})
+			if name == "callback" {
+				require.NoError(t, err)
+				err = eng.Start(t.Context())
+				require.NoError(t, eng.Close(t.Context()))
+			}
+			require.ErrorIs(t, err, driver.ErrInvalid)
+			require.ErrorContains(t, err, name+" is refused")
+		})
+	}
+}

@@ -122,8 +122,8 @@ func (t *telemetry) meet(name string, change func(*backendSeen)) {
 	t.seen[name] = s
 }
 
-// described remembers whether a backend answered.
-func (t *telemetry) described(name string, err error) {
+// answered remembers whether a backend answered.
+func (t *telemetry) answered(name string, err error) {
 	t.meet(name, func(s *backendSeen) { s.known, s.up = true, err == nil })
 }
 

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 	"time"
 
@@ -108,24 +107,10 @@ func (e *Engine) backlog(ctx context.Context) (backlog, error) {
 		default:
 			w.retry++
 		}
-		w.quiesced += oneIf(frozen(op))
+		d, err := decodeDetail(op.Detail)
+		w.quiesced += oneIf(err == nil && d.Freeze.inForce(op))
 	}
 	return w, ctx.Err()
-}
-
-// frozen reports whether the operation has a guest frozen, as far as its journal tells: the step that does it was sent, and
-// that it was ended is not written.
-func frozen(op inventory.Operation) bool {
-	if op.Cursor >= len(op.Steps) || op.Steps[op.Cursor].State == inventory.StepPlanned {
-		return false
-	}
-	var d struct {
-		Freeze *struct {
-			Hosts  []json.RawMessage `json:"hosts"`
-			Thawed bool              `json:"thawed"`
-		} `json:"freeze"`
-	}
-	return json.Unmarshal(op.Detail, &d) == nil && d.Freeze != nil && len(d.Freeze.Hosts) > 0 && !d.Freeze.Thawed
 }
 
 func oneIf(yes bool) int64 {

@@ -51,8 +51,14 @@ func (r *run) takenUp(ctx context.Context, was inventory.OperationState) {
 	r.traced(ctx, attribute.String(AttrTakeOver, reason))
 }
 
-// in returns ctx with the operation's span: what runs in the background has lost the context that it was begun in.
-func (r *run) in(ctx context.Context) context.Context { return trace.ContextWithSpan(ctx, r.span) }
+// spanned returns ctx with the operation's span: what runs in the background has lost the context that it was begun in. A plan
+// and an audit have none.
+func (r *run) spanned(ctx context.Context) context.Context {
+	if r.span == nil {
+		return ctx
+	}
+	return trace.ContextWithSpan(ctx, r.span)
+}
 
 func (r *run) identity() []attribute.KeyValue {
 	return []attribute.KeyValue{attribute.String(AttrOperation, r.id.String()), attribute.String(AttrKind, r.kind.name)}
@@ -129,33 +135,39 @@ func (r *run) doing() string {
 
 // callSpan begins the span of a call of the backend or host in focus; what it returns ends it.
 func (r *run) callSpan(ctx context.Context, method string) (context.Context, func(error)) {
-	host := ""
-	if r.h != nil && ofHost(method) {
-		host = r.h.name
+	at := attribute.String(AttrBackend, r.b.name)
+	if name, ok := ctx.Value(hostKey{}).(string); ok {
+		at = attribute.String(AttrHost, name)
+	} else if r.h != nil && ofHost(method) {
+		at = attribute.String(AttrHost, r.h.name)
 	}
-	return r.e.tel.call(ctx, r.b.name, host, method, append(r.identity(), r.stepAttrs...)...)
+	if r.span == nil { // of a plan or an audit: there is no operation
+		return r.e.tel.call(ctx, at, method)
+	}
+	return r.e.tel.call(ctx, at, method, append(r.identity(), r.stepAttrs...)...)
+}
+
+type hostKey struct{}
+
+// atHost returns ctx for a call of a host that need not be the one in focus.
+func atHost(ctx context.Context, name string) context.Context {
+	return context.WithValue(ctx, hostKey{}, name)
 }
 
 // ofHost reports whether a call is one of [driver.Host] or its abilities, and not of a driver.
 func ofHost(method string) bool {
 	switch method {
-	case "Attachments", "Detach", "Attach", "Introduce", "Withdraw", "Initiators", "Quiesce", "Thaw", "Impact":
+	case "Attachments", "Detach", "Attach", "Introduce", "Withdraw", "Initiators", "Impact":
 		return true
 	}
 	return false
 }
 
-// call begins the span of a call; host is empty for one of the backend's driver, backend may be empty for one of a host.
+// call begins the span of a call of a backend's driver or of a host, which at names.
 func (t *telemetry) call(
-	ctx context.Context, backend, host, method string, about ...attribute.KeyValue,
+	ctx context.Context, at attribute.KeyValue, method string, about ...attribute.KeyValue,
 ) (context.Context, func(error)) {
-	attrs := []attribute.KeyValue{attribute.String(AttrCall, method)}
-	if backend != "" {
-		attrs = append(attrs, attribute.String(AttrBackend, backend))
-	}
-	if host != "" {
-		attrs = append(attrs, attribute.String(AttrHost, host))
-	}
+	attrs := []attribute.KeyValue{at, attribute.String(AttrCall, method)}
 	ctx, span := t.tracer.Start(ctx, SpanCall+" "+method,
 		trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attrs...), trace.WithAttributes(about...))
 	began := time.Now()
@@ -166,9 +178,9 @@ func (t *telemetry) call(
 	}
 }
 
-// describe asks a backend or host what it is.
-func describe[T any](ctx context.Context, e *Engine, backend, host string, f func(context.Context) (T, error)) (T, error) {
-	ctx, over := e.tel.call(ctx, backend, host, "Describe")
+// described asks the backend or host that at names what it is.
+func described[T any](ctx context.Context, e *Engine, at attribute.KeyValue, f func(context.Context) (T, error)) (T, error) {
+	ctx, over := e.tel.call(ctx, at, "Describe")
 	desc, err := f(ctx)
 	over(err)
 	return desc, err

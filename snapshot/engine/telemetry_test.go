@@ -5,7 +5,9 @@ import (
 	"errors"
 	"reflect"
 	"strconv"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/codes"
@@ -147,7 +149,7 @@ func TestSpansOfARevertThatIsUndone(t *testing.T) {
 	attach.has(t, engine.AttrStep, "Detach")
 	seen.named("call Attachments")[0].below(t, op) // before the intent
 	require.Equal(t, 1, read.took(t, "storagesnap.step.duration{operation.kind=revert,step=Detach,undoing=true}"))
-	require.Equal(t, 1, read.took(t, "storagesnap.call.duration{backend=array,call=Attach,host=pool}"))
+	require.Equal(t, 1, read.took(t, "storagesnap.call.duration{call=Attach,host=pool}"))
 }
 
 func TestSpansOfALostReply(t *testing.T) {
@@ -302,9 +304,27 @@ func TestDriversSpansNest(t *testing.T) {
 	}
 }
 
-// TestHostsCallsAreKnown: a call that package driver adds to hosts is said to be a host's.
+// TestCallsOfAPlan: they are the caller's, and speak of no operation, since there is none.
+func TestCallsOfAPlan(t *testing.T) {
+	w, seen, read := observed(t, settings{host: true})
+	one := w.create("one")
+	seen.clear()
+	c, caller := asked(t, seen)
+	_, err := w.eng.Plan(c, engine.RevertRequest{Volume: w.volume.ID, Snapshot: one.ID})
+	require.NoError(t, err)
+	require.Empty(t, seen.named("operation revert"))
+	for _, call := range seen.named("call Attachments") {
+		call.below(t, caller)
+		call.has(t, engine.AttrOperation, "")
+		call.has(t, engine.AttrHost, "pool")
+	}
+	require.NotEmpty(t, seen.named("call Attachments"))
+	require.Zero(t, read.count("storagesnap.operation.outcomes{operation.kind=revert,operation.state=refused}"))
+}
+
+// TestHostsCallsAreKnown: a call that package driver adds to hosts is said to be a host's. (Those of a freeze name theirs.)
 func TestHostsCallsAreKnown(t *testing.T) {
-	for _, of := range []reflect.Type{reflect.TypeFor[driver.Host](), reflect.TypeFor[driver.Quiescer](), reflect.TypeFor[driver.Impact]()} {
+	for _, of := range []reflect.Type{reflect.TypeFor[driver.Host](), reflect.TypeFor[driver.Impact]()} {
 		for m := range of.Methods() {
 			switch m.Name {
 			case "Abilities", "Close", "Describe": // not asked for operations
@@ -315,5 +335,65 @@ func TestHostsCallsAreKnown(t *testing.T) {
 	}
 	for m := range reflect.TypeFor[driver.Driver]().Methods() {
 		require.False(t, engine.OfHost(m.Name), m.Name)
+	}
+}
+
+// TestSpansOfAFreeze: every host's calls are said to be that host's, and the freeze is seen from outside while it lasts.
+func TestSpansOfAFreeze(t *testing.T) {
+	w, seen, read := observed(t, settings{host: true})
+	f := w.addFar(drivertest.BackendOptions{})
+	const quiesced = "storagesnap.operation.quiesced{}"
+	require.Zero(t, read.scrape(t)[quiesced])
+	seen.clear()
+	during := int64(-1)
+	w.onCall(func(method string) {
+		if method == "CreateSnapshot" {
+			during = read.scrape(t)[quiesced]
+		}
+	})
+	_, err := farGroup(w, f, &engine.Quiesce{Required: true})
+	require.NoError(t, err)
+	require.Equal(t, int64(1), during)
+	gauges := read.scrape(t)
+	require.Zero(t, gauges[quiesced])
+	require.Contains(t, gauges, "storagesnap.backend.last_create_age{backend=array}")
+	require.Contains(t, gauges, "storagesnap.backend.last_create_age{backend=far}")
+
+	step := seen.one(t, "step CreateGroup")
+	for _, call := range []string{"Quiesce", "Thaw"} {
+		both := seen.named("call " + call)
+		require.Len(t, both, 2, call)
+		for i, host := range []string{"pool", "far pool"} {
+			both[i].below(t, step)
+			both[i].has(t, engine.AttrHost, host)
+			require.Equal(t, 1, read.took(t, "storagesnap.call.duration{call="+call+",host="+host+"}"))
+		}
+	}
+	shots := seen.named("call CreateSnapshot")
+	require.Len(t, shots, 2)
+	shots[0].has(t, engine.AttrBackend, "array")
+	shots[1].has(t, engine.AttrBackend, "far")
+}
+
+// TestWatchdogsThawIsTraced: a freeze that lasted its longest time is ended beside the run; that call is seen, too.
+func TestWatchdogsThawIsTraced(t *testing.T) {
+	w, seen, _ := observed(t, settings{host: true})
+	var calls atomic.Int64
+	w.faults.Add(drivertest.Fault{Method: "CreateSnapshot", When: drivertest.Hang})
+	w.onCall(func(method string) {
+		if method == "Thaw" {
+			calls.Add(1)
+		}
+	})
+	_, _ = w.eng.Create(ctx(t), engine.CreateRequest{
+		Volume: w.volume.ID, Name: "x", Quiesce: &engine.Quiesce{Max: time.Millisecond},
+	})
+	require.Eventually(t, func() bool {
+		return calls.Load() > 0 && len(seen.named("call Thaw")) == int(calls.Load())
+	}, time.Minute, time.Millisecond)
+	op := seen.one(t, "operation create")
+	for _, s := range seen.named("call Thaw") {
+		s.has(t, engine.AttrHost, "pool")
+		require.Equal(t, op.context.TraceID(), s.context.TraceID())
 	}
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 
 	"github.com/storagesnap/storagesnap/driver"
@@ -29,7 +30,16 @@ func (e *Engine) Create(ctx context.Context, req CreateRequest) (snapshot.Snapsh
 	if err != nil {
 		return snapshot.Snapshot{}, err
 	}
-	return e.Snapshot(context.WithoutCancel(ctx), res.Snapshot)
+	s, err := e.Snapshot(context.WithoutCancel(ctx), res.Snapshot)
+	return s, unread(req.kind(), err)
+}
+
+// unread is the error of a verb that succeeded and cannot say any more what it made: somebody has removed it since.
+func unread(kind string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return refused(kind, fmt.Errorf("it succeeded, but its result cannot be read: %w", err), "")
 }
 
 // Delete deletes a snapshot at the array and in the tree; its children become its parent's. It is refused, naming what
@@ -59,7 +69,7 @@ func (e *Engine) Revert(ctx context.Context, req RevertRequest) (Reverted, error
 		return Reverted{}, err
 	}
 	vol, err := e.Volume(context.WithoutCancel(ctx), req.Volume)
-	return Reverted{Volume: vol, Kept: res.Kept, Dropped: res.Dropped}, err
+	return Reverted{Volume: vol, Kept: res.Kept, Dropped: res.Dropped}, unread(req.kind(), err)
 }
 
 // Clone makes a new volume with the snapshot's content and, if asked, introduces it to a host.
@@ -89,7 +99,8 @@ func (e *Engine) volumeVerb(ctx context.Context, req Request) (inventory.Volume,
 	if err != nil {
 		return inventory.Volume{}, err
 	}
-	return e.Volume(context.WithoutCancel(ctx), res.Volume)
+	v, err := e.Volume(context.WithoutCancel(ctx), res.Volume)
+	return v, unread(req.kind(), err)
 }
 
 // Volume returns the record of a volume. Error: ErrNotFound.

@@ -95,7 +95,18 @@ func (e *Engine) do(ctx context.Context, req Request) (result, error) {
 		}
 	}
 	op, err := e.Wait(ctx, id)
-	return resultOf(op, err)
+	return resultOf(op, goesOn(req.kind(), id, err))
+}
+
+// goesOn is the error of a verb that could not wait for its operation's end: it goes on without the caller.
+func goesOn(kind string, id inventory.OperationID, err error) error {
+	if _, ok := errors.AsType[*Error](err); ok || err == nil {
+		return err
+	}
+	return &Error{
+		Operation: id, Kind: kind, State: inventory.Running, Err: &driver.Error{Class: driver.ErrIndeterminate, Err: err},
+		Next: "it goes on without the caller; wait for the operation by its id",
+	}
 }
 
 // grace gives a cancelled operation the time to be undone.

@@ -33,9 +33,10 @@ type world struct {
 	eng    *engine.Engine
 	opts   engine.Options
 	volume inventory.Volume
-	ctx    context.Context // of a scene's act; nil is one that does not end
-	killer *killer         // of the present process; nil lives for ever
-	away   atomic.Bool     // the host cannot be reached
+	ctx    context.Context         // of a scene's act; nil is one that does not end
+	killer *killer                 // of the present process; nil lives for ever
+	record func(call *driver.Call) // is shown every call of the array or host, before it; set it between open and the calls
+	away   atomic.Bool             // the host cannot be reached
 }
 
 // settings shape a world; the zero value is the most comfortable array, without a host.
@@ -48,13 +49,14 @@ type settings struct {
 	container driver.ContainerID
 	opts      engine.Options
 	inv       store
+	now       func() time.Time // the array's clock; nil is time.Now
 }
 
 // newWorld makes a world with one imported volume.
 func newWorld(t testing.TB, s settings) *world {
 	t.Helper()
 	w := &world{t: t, faults: drivertest.NewFaults(), opts: s.opts}
-	w.array = drivertest.NewBackend(drivertest.BackendOptions{Facts: s.facts, Limits: s.limits, Without: s.without})
+	w.array = drivertest.NewBackend(drivertest.BackendOptions{Facts: s.facts, Limits: s.limits, Without: s.without, Now: s.now})
 	w.pedant = drivertest.NewPedant(t, s.facts)
 	if s.inv == nil {
 		s.inv = inMemory
@@ -94,6 +96,9 @@ func (w *world) open() {
 	}
 	k := w.killer // this process's, whatever comes after it
 	hook := func(ctx context.Context, call *driver.Call, next func(context.Context) error) error {
+		if w.record != nil {
+			w.record(call)
+		}
 		return k.hook(ctx, call, func(ctx context.Context) error { return w.faults.Hook()(ctx, call, next) })
 	}
 	eng, err := engine.New(mortal{w.inv, k}, opts)

@@ -29,10 +29,17 @@ func (r *run) mayDrop(ctx context.Context, keep, agreed bool) error {
 		if err != nil {
 			return classified(err)
 		}
+		if known && r.returnsTo(row.ID) {
+			continue // a sibling's, of the same instant as the target
+		}
+		const why = "the array drops what is younger than the snapshot that it reverts to"
 		b := driver.Blocker{Kind: "foreign snapshot", ID: s.Ref.ID, Name: s.Name, Since: s.CreatedAt}
 		if known {
 			held = append(held, kept(row, r.e.now())...)
 			b = driver.Blocker{Kind: "snapshot", ID: row.ID.String(), Name: row.Name, Since: row.TakenAt}
+			r.fore.lose(row, why)
+		} else {
+			r.fore.loseForeign(s, why)
 		}
 		younger = append(younger, b)
 		r.p.MayDrop = append(r.p.MayDrop, s.Ref)
@@ -45,6 +52,11 @@ func (r *run) mayDrop(ctx context.Context, keep, agreed bool) error {
 			"backend %q drops younger snapshots with a revert; agree to that, or clone the snapshot instead", r.b.name)
 	}
 	return nil
+}
+
+// returnsTo reports whether one of the members goes back to the snapshot.
+func (r *run) returnsTo(id snapshot.ID) bool {
+	return slices.ContainsFunc(r.rolledBack(), func(m *member) bool { return m.p.Snapshot == id })
 }
 
 // youngerAtArray returns the snapshots that the array has taken after the target, or in the same moment.

@@ -1,0 +1,156 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/storagesnap/storagesnap/driver"
+	"github.com/storagesnap/storagesnap/snapshot/engine"
+)
+
+// verb is one thing that workers ask of an engine. To add one, add an entry to soakVerbs: nothing else knows of it.
+type verb struct {
+	name   string
+	weight int
+	// refusals are the classes with which it may be refused although nothing went wrong on the way: what other requests
+	// have done, or what the request asks. With faults, ErrUnavailable, ErrIndeterminate and ErrBusy may come besides, and
+	// whatever was planted.
+	refusals []driver.Class
+	// request chooses what to ask for; nil if nothing fits now.
+	request func(w *worker, c engine.Common) engine.Request
+	// call asks for it, and says what it made or changed: repeated, it must say the same.
+	call func(ctx context.Context, e *engine.Engine, req engine.Request) (string, error)
+}
+
+func soakVerbs() []verb {
+	return []verb{
+		{
+			name: "create", weight: 34, refusals: []driver.Class{driver.ErrNotFound, driver.ErrExhausted},
+			request: func(w *worker, c engine.Common) engine.Request {
+				vol, ok := w.volume()
+				if !ok {
+					return nil
+				}
+				w.write(vol)
+				return engine.CreateRequest{Common: c, Volume: vol.ID, Name: fmt.Sprintf("s%d", w.dice.IntN(1000))}
+			},
+			call: func(ctx context.Context, e *engine.Engine, req engine.Request) (string, error) {
+				s, err := e.Create(ctx, req.(engine.CreateRequest))
+				return s.ID.String(), err
+			},
+		},
+		{
+			name: "delete", weight: 20, refusals: []driver.Class{driver.ErrNotFound, driver.ErrInUse},
+			request: func(w *worker, c engine.Common) engine.Request {
+				_, snap, ok := w.snapshot()
+				if !ok {
+					return nil
+				}
+				return engine.DeleteRequest{Common: c, Snapshot: snap.ID}
+			},
+			call: func(ctx context.Context, e *engine.Engine, req engine.Request) (string, error) {
+				return "", e.Delete(ctx, req.(engine.DeleteRequest))
+			},
+		},
+		{
+			name: "revert", weight: 18,
+			refusals: []driver.Class{
+				driver.ErrNotFound, driver.ErrInUse, driver.ErrConflict, driver.ErrUnsupported, driver.ErrExhausted, driver.ErrBusy,
+				driver.ErrPartial,
+			},
+			request: revertRequest,
+			call: func(ctx context.Context, e *engine.Engine, req engine.Request) (string, error) {
+				r, err := e.Revert(ctx, req.(engine.RevertRequest))
+				return r.Kept.String(), err
+			},
+		},
+		{
+			name: "clone", weight: 8,
+			refusals: []driver.Class{
+				driver.ErrNotFound, driver.ErrBusy, driver.ErrUnsupported, driver.ErrExhausted, driver.ErrConflict,
+			},
+			request: cloneRequest,
+			call: func(ctx context.Context, e *engine.Engine, req engine.Request) (string, error) {
+				v, err := e.Clone(ctx, req.(engine.CloneRequest))
+				return v.ID.String(), err
+			},
+		},
+		{
+			name: "import", weight: 6, refusals: []driver.Class{driver.ErrConflict, driver.ErrNotFound},
+			request: func(w *worker, c engine.Common) engine.Request {
+				req, ok := w.stray()
+				if !ok {
+					return nil
+				}
+				req.Common = c
+				return req
+			},
+			call: func(ctx context.Context, e *engine.Engine, req engine.Request) (string, error) {
+				v, err := e.Import(ctx, req.(engine.ImportRequest))
+				return v.ID.String(), err
+			},
+		},
+		{
+			name: "forget", weight: 1, refusals: []driver.Class{driver.ErrNotFound, driver.ErrInUse},
+			request: func(w *worker, c engine.Common) engine.Request {
+				vol, ok := w.volume()
+				if !ok {
+					return nil
+				}
+				return engine.ForgetRequest{Common: c, Volume: vol.ID}
+			},
+			call: func(ctx context.Context, e *engine.Engine, req engine.Request) (string, error) {
+				return "", e.Forget(ctx, req.(engine.ForgetRequest))
+			},
+		},
+		{
+			name: "delete volume", weight: 4, refusals: []driver.Class{driver.ErrNotFound, driver.ErrInUse, driver.ErrUnsupported},
+			request: func(w *worker, c engine.Common) engine.Request {
+				vol, ok := w.volume()
+				if !ok {
+					return nil
+				}
+				policy, _ := oneOf(w.dice, []engine.SnapshotsPolicy{"", engine.SnapshotsKeep, engine.SnapshotsDelete, engine.SnapshotsDelete})
+				return engine.DeleteVolumeRequest{Common: c, Volume: vol.ID, Snapshots: policy}
+			},
+			call: func(ctx context.Context, e *engine.Engine, req engine.Request) (string, error) {
+				return "", e.DeleteVolume(ctx, req.(engine.DeleteVolumeRequest))
+			},
+		},
+	}
+}
+
+func revertRequest(w *worker, c engine.Common) engine.Request {
+	vol, snap, ok := w.snapshot()
+	if !ok {
+		return nil
+	}
+	w.write(vol)
+	req := engine.RevertRequest{Common: c, Volume: vol.ID, Snapshot: snap.ID, DropYounger: w.dice.once(2)}
+	if req.KeepCurrent = w.dice.once(3); req.KeepCurrent {
+		req.KeepName = "kept"
+	}
+	if w.s.site(vol.Backend).unfenced() {
+		w.s.oracle.assert(vol.ID)
+		req.AssertDetached = &engine.Assertion{By: "the soak", Reason: "no guest writes from now on"}
+	}
+	return req
+}
+
+func cloneRequest(w *worker, c engine.Common) engine.Request {
+	vol, snap, ok := w.snapshot()
+	if !ok {
+		return nil
+	}
+	req := engine.CloneRequest{Common: c, Snapshot: snap.ID, Name: "copy"}
+	if st := w.s.site(vol.Backend); st.host != nil && !w.dice.once(3) {
+		req.Host = "host-" + st.name
+	}
+	if w.dice.once(4) {
+		req.Size = 2 * soakSize
+	}
+	if w.dice.once(10) {
+		req.ExternalID = fmt.Sprintf("copy-%d", w.dice.IntN(5))
+	}
+	return req
+}
