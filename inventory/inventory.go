@@ -88,6 +88,9 @@ type SnapshotQuery struct {
 	Token  string
 	State  snapshot.State
 	Group  snapshot.GroupID
+	// Expired selects snapshots whose ExpiresAt is set and not after now, by the store's clock: one replica with a wrong
+	// clock must not expire what the others would keep. Holds do not matter here.
+	Expired bool
 	Page[snapshot.ID]
 }
 

@@ -140,6 +140,23 @@ func queryBugs() []bug {
 			},
 		},
 		{
+			name: "does not know what has expired", caught: []string{"SnapshotExpired", "SnapshotQueries"},
+			plant: func(inner inventory.Inventory) inventory.Inventory {
+				return &mutant{Inventory: inner, snapshots: func(ctx context.Context, q inventory.SnapshotQuery) snapshotRows {
+					q.Expired = false
+					return inner.Snapshots(ctx, q)
+				}}
+			},
+		},
+		{
+			name: "hides what is held from what has expired", caught: []string{"SnapshotExpired"},
+			plant: func(inner inventory.Inventory) inventory.Inventory {
+				return &mutant{Inventory: inner, snapshots: func(ctx context.Context, q inventory.SnapshotQuery) snapshotRows {
+					return filtered(inner.Snapshots(ctx, q), func(r snapshot.Snapshot) bool { return !q.Expired || len(r.Holds) == 0 })
+				}}
+			},
+		},
+		{
 			name: "compares owners without case", caught: []string{"CaseAndSpaceMatter"},
 			plant: func(inner inventory.Inventory) inventory.Inventory {
 				return &mutant{Inventory: inner, snapshots: func(ctx context.Context, q inventory.SnapshotQuery) snapshotRows {

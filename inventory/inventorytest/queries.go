@@ -85,6 +85,7 @@ func snapshotQueries(s *scene) {
 		r.Owner, r.Name = among(i, "alice", "", "bob", "alice"), among(i, "daily", "weekly", "", "daily", "")
 		r.State = among(i, snapshot.Ready, snapshot.Creating, snapshot.Deleting, snapshot.Missing, snapshot.Ready)
 		r.Token, r.Group = fmt.Sprintf("stoken%d", i/2), among(i, groups...)
+		r.ExpiresAt = among(i, time.Time{}, longAgo().AddDate(0, 0, i), time.Now().AddDate(20, 0, 0))
 		if i >= 6 {
 			r.Parent = all[i%6].ID
 		}
@@ -107,6 +108,8 @@ func snapshotQueries(s *scene) {
 			equal("Token", func(q *Q) *string { return &q.Token }, func(r R) string { return r.Token }),
 			equal("State", func(q *Q) *snapshot.State { return &q.State }, func(r R) snapshot.State { return r.State }),
 			equal("Group", func(q *Q) *snapshot.GroupID { return &q.Group }, func(r R) snapshot.GroupID { return r.Group }),
+			flagged("Expired", func(q *Q) *bool { return &q.Expired },
+				func(r R) bool { return !r.ExpiresAt.IsZero() && r.ExpiresAt.Before(longAgo().AddDate(1, 0, 0)) }),
 		},
 		key:   func(r R) snapshot.ID { return r.ID },
 		page:  func(q *Q) *inventory.Page[snapshot.ID] { return &q.Page },

@@ -1,6 +1,8 @@
 package inventorytest
 
 import (
+	"time"
+
 	"github.com/stretchr/testify/require"
 
 	"github.com/storagesnap/storagesnap/inventory"
@@ -32,6 +34,10 @@ func snapshotChecks() []check {
 		{
 			name: "DropRemoves", run: dropRemoves,
 			why: "what was dropped is gone for every query, and dropping it twice shows that the tree moved on",
+		},
+		{
+			name: "SnapshotExpired", run: snapshotExpired,
+			why: "what has expired and is not found stays for ever; what is found and has not expired is deleted",
 		},
 		{
 			name: "SnapshotCountFollows", run: snapshotCountFollows,
@@ -137,4 +143,42 @@ func (s *scene) expectCounts() {
 		require.Equal(s, int64(v.SnapshotCount), n, "volume %s: Count", v.ID)
 		require.Len(s, collect(s, s.inv.Snapshots(s.Context(), q)), v.SnapshotCount, "volume %s: rows", v.ID)
 	}
+}
+
+func snapshotExpired(s *scene) {
+	v := s.volumes(1)[0]
+	old, far, never, later := s.newSnapshot(v), s.newSnapshot(v), s.newSnapshot(v), s.newSnapshot(v)
+	old.ExpiresAt = longAgo().AddDate(1, 0, 0)
+	later.ExpiresAt = longAgo() // ids are older than times here
+	later.Holds = []snapshot.Hold{{Name: "audit", Since: longAgo()}}
+	far.ExpiresAt = time.Now().AddDate(100, 0, 0).UTC().Truncate(time.Microsecond)
+	s.commit(put(old, far, never, later))
+	find := func(q inventory.SnapshotQuery) []snapshot.ID {
+		q.Expired = true
+		ids := []snapshot.ID{}
+		for _, r := range collect(s, s.inv.Snapshots(s.Context(), q)) {
+			ids = append(ids, r.ID)
+		}
+		n, err := s.inv.Count(s.Context(), inventory.SnapshotQuery{Expired: true, Volume: q.Volume, State: q.State})
+		require.NoError(s, err)
+		require.GreaterOrEqual(s, n, int64(len(ids)))
+		return ids
+	}
+	require.Equal(s, []snapshot.ID{old.ID, later.ID}, find(inventory.SnapshotQuery{}), "by id, not by time, and held ones too")
+	require.Equal(s, []snapshot.ID{old.ID, later.ID}, find(inventory.SnapshotQuery{Volume: v.ID}))
+	require.Empty(s, find(inventory.SnapshotQuery{State: snapshot.Missing}))
+	behind := inventory.SnapshotQuery{}
+	behind.After = old.ID
+	require.Equal(s, []snapshot.ID{later.ID}, find(behind))
+
+	old.Version, old.ExpiresAt = 1, far.ExpiresAt
+	later.Version, later.ExpiresAt = 1, time.Time{}
+	s.commit(put(old, later))
+	require.Empty(s, find(inventory.SnapshotQuery{}), "it follows what is written")
+	never.Version, never.ExpiresAt = 1, time.Now().Add(20*short).UTC().Truncate(time.Microsecond)
+	s.commit(put(never))
+	require.True(s, s.within(patience, func() bool { return len(find(inventory.SnapshotQuery{})) == 1 }), "and the clock")
+	never = s.snapshot(never.ID)
+	s.commit(drop(never.ID))
+	require.Empty(s, find(inventory.SnapshotQuery{}))
 }

@@ -1,7 +1,11 @@
 package memory
 
 import (
+	"cmp"
 	"iter"
+	"math"
+	"slices"
+	"time"
 
 	"github.com/storagesnap/storagesnap/inventory"
 	"github.com/storagesnap/storagesnap/snapshot"
@@ -16,6 +20,17 @@ type snapshots struct {
 	byToken  index[string, snapshot.ID, snapshot.Snapshot]
 	byOwner  index[string, snapshot.ID, snapshot.Snapshot]
 	byGroup  index[snapshot.GroupID, snapshot.ID, snapshot.Snapshot]
+	// expiring has one group, and its keys are in the order of the times.
+	expiring index[struct{}, expiryKey, snapshot.Snapshot]
+}
+
+type expiryKey struct {
+	micros   int64
+	snapshot snapshot.ID
+}
+
+func compareExpiry(a, b expiryKey) int {
+	return cmp.Or(cmp.Compare(a.micros, b.micros), compareID(a.snapshot, b.snapshot))
 }
 
 func newSnapshots() snapshots {
@@ -28,6 +43,8 @@ func newSnapshots() snapshots {
 		byToken:  newIndex(text, id, func(s *snapshot.Snapshot) []string { return nonzero(s.Token) }),
 		byOwner:  newIndex(text, id, func(s *snapshot.Snapshot) []string { return nonzero(s.Owner) }),
 		byGroup:  newIndex(group, id, func(s *snapshot.Snapshot) []snapshot.GroupID { return nonzero(s.Group) }),
+		expiring: newIndex(compareFlag, compareExpiry,
+			func(s *snapshot.Snapshot) []struct{} { return flag(!s.ExpiresAt.IsZero()) }),
 	}
 }
 
@@ -43,11 +60,17 @@ func (t *snapshots) replace(e *edit, id snapshot.ID, before, after *snapshot.Sna
 	t.byToken.replace(e, id, before, after)
 	t.byOwner.replace(e, id, before, after)
 	t.byGroup.replace(e, id, before, after)
+	if before != nil {
+		t.expiring.replace(e, expiryKey{before.ExpiresAt.UnixMicro(), id}, before, nil)
+	}
+	if after != nil {
+		t.expiring.replace(e, expiryKey{after.ExpiresAt.UnixMicro(), id}, nil, after)
+	}
 }
 
 // find yields the snapshots that the query selects behind q.After, by the narrowest index that serves.
-func (t *snapshots) find(q inventory.SnapshotQuery) iter.Seq[*snapshot.Snapshot] {
-	match := func(s *snapshot.Snapshot) bool { return matchSnapshot(q, s) }
+func (t *snapshots) find(q inventory.SnapshotQuery, now time.Time) iter.Seq[*snapshot.Snapshot] {
+	match := func(s *snapshot.Snapshot) bool { return matchSnapshot(q, s, now) }
 	switch {
 	case q.Token != "":
 		return rowsOf(&t.rows, t.byToken.in(q.Token, q.After), q.After, match)
@@ -59,13 +82,31 @@ func (t *snapshots) find(q inventory.SnapshotQuery) iter.Seq[*snapshot.Snapshot]
 		return rowsOf(&t.rows, t.byVolume.in(q.Volume, q.After), q.After, match)
 	case q.Owner != "":
 		return rowsOf(&t.rows, t.byOwner.in(q.Owner, q.After), q.After, match)
+	case q.Expired:
+		return rowsOf(&t.rows, slices.Values(t.expired(q.After, now)), q.After, match)
 	case q.Roots:
 		return rowsOf(&t.rows, t.byParent.in(snapshot.ID{}, q.After), q.After, match)
 	}
 	return scan(&t.rows, q.After, match)
 }
 
-func matchSnapshot(q inventory.SnapshotQuery, s *snapshot.Snapshot) bool {
+// expired returns the ids of the snapshots that have expired, in their order and not below after. It holds them all at once, as
+// the index is in the order of the times.
+func (t *snapshots) expired(after snapshot.ID, now time.Time) []snapshot.ID {
+	var ids []snapshot.ID
+	for k := range t.expiring.in(struct{}{}, expiryKey{micros: math.MinInt64}) {
+		if k.micros > now.UnixMicro() {
+			break
+		}
+		if compareID(k.snapshot, after) >= 0 {
+			ids = append(ids, k.snapshot)
+		}
+	}
+	slices.SortFunc(ids, compareID[snapshot.SnapshotKind])
+	return ids
+}
+
+func matchSnapshot(q inventory.SnapshotQuery, s *snapshot.Snapshot, now time.Time) bool {
 	return (q.Volume.IsZero() || q.Volume == s.Volume) &&
 		(q.Owner == "" || q.Owner == s.Owner) &&
 		(q.Parent.IsZero() || q.Parent == s.Parent) &&
@@ -73,5 +114,6 @@ func matchSnapshot(q inventory.SnapshotQuery, s *snapshot.Snapshot) bool {
 		(q.Name == "" || q.Name == s.Name) &&
 		(q.Token == "" || q.Token == s.Token) &&
 		(q.State == "" || q.State == s.State) &&
-		(q.Group.IsZero() || q.Group == s.Group)
+		(q.Group.IsZero() || q.Group == s.Group) &&
+		(!q.Expired || !s.ExpiresAt.IsZero() && !s.ExpiresAt.After(now))
 }

@@ -83,7 +83,7 @@ func (s *Store) Snapshot(ctx context.Context, id snapshot.ID) (snapshot.Snapshot
 
 // Snapshots implements [inventory.Inventory].
 func (s *Store) Snapshots(ctx context.Context, q inventory.SnapshotQuery) iter.Seq2[snapshot.Snapshot, error] {
-	find := func(st *state) iter.Seq[*snapshot.Snapshot] { return st.snapshots.find(q) }
+	find := func(st *state) iter.Seq[*snapshot.Snapshot] { return st.snapshots.find(q, time.Now()) }
 	return list(ctx, s, q.Page, find, copySnapshot)
 }
 
@@ -95,7 +95,7 @@ func (s *Store) Count(ctx context.Context, q inventory.SnapshotQuery) (int64, er
 	}
 	q.Page = inventory.Page[snapshot.ID]{}
 	var n int64
-	for range st.snapshots.find(q) {
+	for range st.snapshots.find(q, time.Now()) {
 		n++
 	}
 	return n, nil

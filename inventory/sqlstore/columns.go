@@ -1,6 +1,7 @@
 package sqlstore
 
-// A star marks a column that stands in an index; see [table.touch].
+// A star marks a column that stands in an index; see [table.touch]. A snapshot's expires_at stands in one too and has none:
+// where it is NULL, as it mostly is, an equation would find no row and the index has no entry to write.
 
 const volumeColumns = `id version change_id backend* native* former* name external_id* owner* labels host* disk serial size
 	container head head_unknown snapshot_count origin* origin_volume token pending created_at deleted_at independent`

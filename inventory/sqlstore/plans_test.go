@@ -80,6 +80,7 @@ func TestQueriesUseIndexes(t *testing.T) {
 		{"Volume", "snapshot_volume (volume=? AND id>?)"},
 		{"Name", "snapshot_name (name=? AND id>?)"},
 		{"Owner", "snapshot_owner (owner=? AND id>?)"},
+		{"Expired", "snapshot_expiry (expires_at>? AND expires_at<?)"},
 		{"Roots", "snapshot_root (id>?)"},
 		{"State", "snapshot_state (state=? AND id>?)"},
 		{"", "snapshot USING PRIMARY KEY (id>?)"},

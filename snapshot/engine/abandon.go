@@ -277,7 +277,7 @@ func abandonDeleteVolume(ctx context.Context, r *run) (inventory.Change, error) 
 	if r.deleting() {
 		state = snapshot.Missing
 	}
-	err := r.setStates(ctx, state, func(s snapshot.Snapshot) (bool, error) { return s.State == snapshot.Deleting, nil })
+	err := r.setStates(ctx, state, func(s snapshot.Snapshot) bool { return s.State == snapshot.Deleting }, anyway)
 	if err != nil {
 		return inventory.Change{}, err
 	}

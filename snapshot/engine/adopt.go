@@ -60,21 +60,7 @@ func adoptKind() *kind {
 		name: kindAdopt, format: 1, decode: decodeAs[AdoptRequest],
 		locate:  locateVolume(func(r AdoptRequest) snapshot.VolumeID { return r.Volume }),
 		prepare: prepareAdopt, outcome: inventoryOnly,
-		ends:  says("the snapshot has a record; its place in the tree is assumed from the time"),
-		after: afterIntent,
-	}
-}
-
-// afterIntent says of a header what the intent makes of it, for kinds whose intent is all that they do to the inventory.
-func afterIntent(r *run, intent inventory.Change, v *PlannedVolume) {
-	v.HeadBefore = headOf(r.vol)
-	for _, c := range intent.Volumes {
-		v.Gone = v.Gone || r.vol.DeletedAt.IsZero() && !c.Volume.DeletedAt.IsZero()
-	}
-	for _, row := range intent.Put {
-		if row.ID == v.HeadAfter.Snapshot && row.Version == 0 { // under this id in the plan only
-			v.HeadAfter = PlannedHead{New: true, Name: row.Name}
-		}
+		ends: says("the snapshot has a record; its place in the tree is assumed from the time"),
 	}
 }
 

@@ -38,7 +38,7 @@ func TestAuditRaces(t *testing.T) {
 			_, err := w.eng.Clone(ctx(w.t), engine.CloneRequest{Snapshot: s.two.ID, Name: "copy"})
 			require.NoError(w.t, err)
 		},
-		"forget": func(w *world, _ *stage) {
+		"delete volume": func(w *world, _ *stage) {
 			require.NoError(w.t, w.eng.DeleteVolume(ctx(w.t), engine.DeleteVolumeRequest{
 				Volume: w.volume.ID, Snapshots: engine.SnapshotsDelete,
 			}))

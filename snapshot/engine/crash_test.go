@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -38,7 +39,8 @@ type stage struct {
 	sibling  inventory.Volume
 	foreign  driver.SnapshotRef
 	group    snapshot.GroupID
-	wrote    byte // what a guest wrote after the process had died; 0 if it could not
+	at       time.Time // an expiry
+	wrote    byte      // what a guest wrote after the process had died; 0 if it could not
 }
 
 func (s *stage) common() engine.Common { return engine.Common{OperationID: s.op} }
@@ -90,7 +92,7 @@ func scenes() []scene {
 		},
 	}
 	all := append(revertScenes(twoSnapshots), factScenes(twoSnapshots, create, remove)...)
-	all = append(append(all, groupScenes()...), auditScenes()...)
+	all = append(append(append(all, groupScenes()...), auditScenes()...), keepingScenes(twoSnapshots)...)
 	return append(all, create, remove, cloneScene(twoSnapshots, false), cloneScene(twoSnapshots, true),
 		importScene(), forgetScene(twoSnapshots),
 		deleteVolumeScene(engine.SnapshotsDelete, false), deleteVolumeScene(engine.SnapshotsDelete, true),

@@ -44,6 +44,9 @@ func prepareCreate(ctx context.Context, r *run) (inventory.Change, error) {
 	if err := r.live(); err != nil {
 		return inventory.Change{}, err
 	}
+	if err := r.e.validExpiry(req.ExpiresAt); err != nil {
+		return inventory.Change{}, err
+	}
 	if err := r.snapshotLimit(ctx, 1); err != nil {
 		return inventory.Change{}, err
 	}
@@ -51,7 +54,7 @@ func prepareCreate(ctx context.Context, r *run) (inventory.Change, error) {
 	if err != nil {
 		return inventory.Change{}, err
 	}
-	row.Labels = maps.Clone(req.Labels)
+	row.Labels, row.ExpiresAt = maps.Clone(req.Labels), micro(req.ExpiresAt)
 	if req.Owner != "" {
 		row.Owner = req.Owner
 	}
@@ -88,7 +91,9 @@ func (r *run) newRow(ctx context.Context, name string) (snapshot.Snapshot, error
 func doCreate(ctx context.Context, r *run, at driver.Attempt) error {
 	req := r.req.(CreateRequest) //nolint:forcetypeassert,errcheck // the kind's own request
 	var err error
-	r.p.Made, err = r.takeSnapshot(ctx, r.p.Token, snapshot.Snapshot{Name: req.Name, Labels: req.Labels}, at)
+	r.p.Made, err = r.takeSnapshot(ctx, r.p.Token, snapshot.Snapshot{
+		Name: req.Name, Labels: req.Labels, ExpiresAt: micro(req.ExpiresAt),
+	}, at)
 	return err
 }
 
@@ -98,11 +103,12 @@ func tellCreate(r *run) PlannedStep {
 	}
 }
 
-// takeSnapshot makes a snapshot at the array, with the name and labels of its record.
+// takeSnapshot makes a snapshot at the array, with the name, labels and expiry of its record.
 func (r *run) takeSnapshot(ctx context.Context, token driver.Token, row snapshot.Snapshot, at driver.Attempt) (*made, error) {
 	s, err := ask(ctx, r, "CreateSnapshot", func(ctx context.Context) (driver.Snapshot, error) {
 		return r.b.drv.CreateSnapshot(ctx, driver.CreateSnapshotRequest{
-			Volume: r.p.Native, Token: token, Name: fitted(row.Name, r.desc.Limits), Labels: row.Labels, Attempt: at,
+			Volume: r.p.Native, Token: token, Name: fitted(row.Name, r.desc.Limits), Labels: row.Labels,
+			Expires: r.safetyNet(row.ExpiresAt), Attempt: at,
 		})
 	})
 	if err != nil {

@@ -111,12 +111,7 @@ func (r *run) snapshotsLeft(ctx context.Context, policy SnapshotsPolicy) error {
 
 // doCondemn marks every snapshot as going, so that nothing begins to use one. It is refused for one that is used by now.
 func doCondemn(ctx context.Context, r *run, _ driver.Attempt) error {
-	return partly(r.setStates(ctx, snapshot.Deleting, func(s snapshot.Snapshot) (bool, error) {
-		if b := kept(s, r.e.now()); len(b) > 0 {
-			return false, driver.Blocked(driver.ErrInUse, b, "snapshot %s must be kept", s.ID)
-		}
-		return true, nil
-	}))
+	return partly(r.setStates(ctx, snapshot.Deleting, every, r.unkept))
 }
 
 func tellCondemn(r *run) PlannedStep {
@@ -138,15 +133,32 @@ func partly(err error) error {
 }
 
 func undoCondemn(ctx context.Context, r *run, _ driver.Attempt) error {
-	return r.setStates(ctx, snapshot.Ready, func(snapshot.Snapshot) (bool, error) { return true, nil })
+	return r.setStates(ctx, snapshot.Ready, every, anyway)
 }
 
-// setStates sets the state of those of the volume's snapshots that which says, in as few commits as fit.
-func (r *run) setStates(ctx context.Context, state snapshot.State, which func(snapshot.Snapshot) (bool, error)) error {
+func every(snapshot.Snapshot) bool { return true }
+
+// setStates sets the state of those of the volume's snapshots, in as few commits as fit.
+func (r *run) setStates(
+	ctx context.Context, state snapshot.State, those func(snapshot.Snapshot) bool, allow func(snapshot.Snapshot) error,
+) error {
 	for {
-		rows, err := r.rowsToSet(ctx, state, which)
-		if err != nil || len(rows) == 0 {
-			return err
+		var rows []snapshot.Snapshot
+		for s, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{Volume: r.vol.ID}) {
+			if err != nil {
+				return classified(err)
+			}
+			if s.State == state || s.State == snapshot.Missing || !those(s) {
+				continue
+			}
+			if err := allow(s); err != nil {
+				return err
+			}
+			s.State = state
+			rows = append(rows, s)
+		}
+		if len(rows) == 0 {
+			return nil
 		}
 		for chunk := range slices.Chunk(rows, inventory.MaxChange-1) {
 			if err := r.commit(ctx, inventory.Change{Put: chunk}); err != nil && !errors.Is(err, inventory.ErrStale) {
@@ -156,29 +168,6 @@ func (r *run) setStates(ctx context.Context, state snapshot.State, which func(sn
 			}
 		}
 	}
-}
-
-func (r *run) rowsToSet(
-	ctx context.Context, state snapshot.State, which func(snapshot.Snapshot) (bool, error),
-) ([]snapshot.Snapshot, error) {
-	var rows []snapshot.Snapshot
-	for s, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{Volume: r.vol.ID}) {
-		if err != nil {
-			return nil, classified(err)
-		}
-		if s.State == state || s.State == snapshot.Missing {
-			continue
-		}
-		ok, err := which(s)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			s.State = state
-			rows = append(rows, s)
-		}
-	}
-	return rows, nil
 }
 
 // doDropSnapshots deletes them youngest first, as an array wants it where they depend on each other. Times may be equal, or
@@ -226,25 +215,40 @@ func (r *run) dropSnapshot(ctx context.Context, s snapshot.Snapshot, at driver.A
 	if _, err := r.deleteSnapshot(ctx, refOf(s), at); absentIsDone(err) != nil {
 		return fmt.Errorf("snapshot %s: %w", s.ID, err)
 	}
-	now, err := r.rowNow(ctx, s.ID) // its parent may have gone meanwhile
-	if err != nil {
+	if err := r.dropRow(ctx, s.ID); err != nil {
 		return errors.Join(errLost, err)
 	}
-	vol := r.vol
-	if vol.Head == s.ID {
-		vol.Head = now.Parent
-	}
-	err = r.commit(ctx, inventory.Change{
-		Volumes:  r.volumeChange(vol),
-		Reparent: []inventory.Reparent{{Volume: vol.ID, From: s.ID, To: now.Parent}},
-		Drop:     []snapshot.ID{s.ID},
-	})
-	if err != nil {
-		return errors.Join(errLost, err)
-	}
-	vol.Version++
-	r.vol = vol
 	return nil
+}
+
+// dropRow takes a snapshot that is gone at the array out of the tree. Somebody may edit the volume's header meanwhile.
+func (r *run) dropRow(ctx context.Context, id snapshot.ID) error {
+	for try := 1; ; try++ {
+		now, err := r.rowNow(ctx, id) // its parent may have gone meanwhile
+		if err != nil {
+			return err
+		}
+		vol := r.vol
+		if vol.Head == id {
+			vol.Head = now.Parent
+		}
+		err = r.commit(ctx, inventory.Change{
+			Volumes:  r.volumeChange(vol),
+			Reparent: []inventory.Reparent{{Volume: vol.ID, From: id, To: now.Parent}},
+			Drop:     []snapshot.ID{id},
+		})
+		switch {
+		case err == nil:
+			vol.Version++
+			r.vol = vol
+			return nil
+		case !errors.Is(err, inventory.ErrStale) || try == 5 || !r.owned(ctx):
+			return err
+		}
+		if err := r.reload(ctx); err != nil {
+			return err
+		}
+	}
 }
 
 func tellDropSnapshots(r *run) PlannedStep {

@@ -77,6 +77,8 @@ type part struct {
 	WordOnly  bool `json:"word_only,omitempty"`
 	ChangesID bool `json:"changes_id,omitempty"`
 	Partial   bool `json:"partial,omitempty"`
+	// Net is what the array is told of the snapshot's expiry.
+	Net *net `json:"net,omitempty"`
 
 	// Recoverable is when the array's trash gives up what was deleted.
 	Recoverable time.Time `json:"recoverable,omitzero"`

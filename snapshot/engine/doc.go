@@ -27,8 +27,8 @@
 //	kind           steps                                                                       undo
 //	create         intent, CREATESNAPSHOT, outcome                                             delete by token
 //	delete         intent, DELETESNAPSHOT, outcome                                             back to ready, if refused
-//	revert         intent, Detach, Revoke, [KeepCurrent], fence + REVERT, Volume, Grant,       delete what was kept, Grant,
-//	               Attach, outcome                                                             Attach
+//	revert         intent, Detach, Revoke, [KeepCurrent], [CondemnYounger], fence + REVERT,    delete what was kept, Grant,
+//	               [SpareYounger], Volume, Grant, Attach, outcome                              Attach
 //	clone          intent, Clone, [SplitClone], [GrantClone, Introduce], OUTCOME               Withdraw, Revoke, Discard
 //	split          intent, SPLIT, outcome                                                      –
 //	create-group   intent, CREATEGROUP, [Thaw], outcome                                        delete by token
@@ -40,6 +40,10 @@
 //	drop           OUTCOME; of an orphan: intent, DELETESNAPSHOT, outcome                      –
 //	delete-volume  intent, Detach, Revoke, [CondemnSnapshots, DELETESNAPSHOTS], DELETEVOLUME,  Grant, Attach
 //	               outcome
+//	hold, release  OUTCOME, or where the array expires snapshots: intent, SETEXPIRY, outcome   –
+//	set-expiry     as hold                                                                     –
+//	edit           OUTCOME                                                                     –
+//	edit-volume    OUTCOME                                                                     –
 //
 // Every token, and how a volume was attached, is durable before anything is touched. A call of unknown outcome is never
 // blindly sent again: it is looked up by its token, or repeated where its contract says that this is harmless.
@@ -51,17 +55,18 @@
 //
 // # Several volumes
 //
-// A group is one operation over all its volumes: one intent, one outcome, and between them the fewest calls that take all. What one
-// call of an array takes together is of one instant. If several calls are needed, on one backend or on many, a quiesce must hold
-// all writes meanwhile; without one the request is refused. A group says how consistent it is, how far apart its members may be, and
-// for how long writes were held. It is degraded while a member is missing or deleted, and goes with its last.
+// A group is one operation over all its volumes: one intent, one outcome, and between them the fewest calls that take all.
+// What one call of an array takes together is of one instant. If several calls are needed, on one backend or on many, a
+// quiesce must hold all writes meanwhile; without one the request is refused. A group says how consistent it is, how far
+// apart its members may be, and for how long writes were held. It is degraded while a member is missing or deleted, and
+// goes with its last.
 //
 // A freeze is a lease: its tokens and its longest time are in the journal before a host is asked, nothing is committed while it
 // lasts, a watchdog ends it should a call hang, and whoever takes an operation over thaws before anything else. A freeze that
 // did not last, or of which nobody can tell, counts as none: the snapshot says so, or is removed if the freeze was required.
 //
-// Where an array snapshots or rolls back a container as a whole, the container is locked for each operation on one of its volumes,
-// over all processes. Its revert names all volumes that it rolls back, lets go of them all, and gives them all back.
+// Where an array snapshots or rolls back a container as a whole, the container is locked for each operation on one of its
+// volumes, over all processes. Its revert names all volumes that it rolls back, lets go of them all, and gives them all back.
 //
 // # Guarantees
 //
@@ -82,8 +87,17 @@
 //
 // [Engine.Audit] compares the inventory with the arrays both ways: orphans (at the array, ours, without a record), missing ones
 // (the reverse), foreign ones (never touched), and what has another size, name or id than the inventory says. It changes nothing
-// unless asked to; then each change is an operation of its own: [Engine.Adopt], [Engine.Repair], [Engine.Drop] or [Engine.Import].
+// unless asked to; then each change is an operation of its own: [Engine.Adopt], [Engine.Repair], [Engine.Drop] or
+// [Engine.Import].
 // A restored old backup of the inventory is brought up to date in this way.
+//
+// # How long snapshots are kept
+//
+// A snapshot stays until somebody deletes it, or until [Engine.Expire] finds that its ExpiresAt has passed; nothing calls
+// Expire but the program. A hold forbids both, a pin does so while an operation uses the snapshot. An array that can delete
+// snapshots by itself is told the expiry too, some time later (Options.ExpiryMargin), as a safety net; a hold is not in
+// the record before the array was told to let the snapshot live. What somebody changes of an expiry at the array itself
+// is not noticed.
 //
 // # What a person can do
 //

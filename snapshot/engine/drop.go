@@ -57,7 +57,7 @@ func dropKind() *kind {
 		abandon: dropFailed, leaves: dropLeaves, aim: "delete a snapshot of {volume} that no record has",
 		steps:  map[string]step{stepDelete: {do: doDelete, find: findDeleted, repeat: true, late: true, tell: tellDelete}},
 		pivots: []string{stepDelete},
-		ends:   endsDrop, after: afterIntent,
+		ends:   endsDrop,
 	}
 }
 
@@ -94,9 +94,6 @@ func (r *run) prepareDropRecord(ctx context.Context, id snapshot.ID) (inventory.
 		return none, driver.Errorf(driver.ErrConflict, "the array has snapshot %s: delete it, and the record goes with it", id)
 	}
 	r.p.Snapshot = id
-	if r.fore != nil {
-		r.fore.loseRecord(row, "the array does not have the snapshot")
-	}
 	return r.without(ctx, row)
 }
 
@@ -115,6 +112,7 @@ func (r *run) without(ctx context.Context, row snapshot.Snapshot) (inventory.Cha
 	if vol.Head == row.ID {
 		vol.Head = row.Parent
 	}
+	r.fore.loseRecord(row, "the array does not have the snapshot")
 	change := inventory.Change{
 		Volumes:  r.volumeChange(vol),
 		Reparent: []inventory.Reparent{{Volume: vol.ID, From: row.ID, To: row.Parent}},

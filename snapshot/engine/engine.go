@@ -61,6 +61,10 @@ type Options struct {
 	ManualRecovery bool
 	// Grace is how long a verb whose context ended waits for its operation to be undone before it returns. Default 10 s.
 	Grace time.Duration
+	// ExpiryMargin is how much later than a snapshot's expiry an array that can do so deletes it by itself, should no
+	// engine be left to do it: normally Expire comes first, and the tree stays right. Default 24 h; negative tells no
+	// array any expiry.
+	ExpiryMargin time.Duration
 }
 
 // Event is one change of an operation.
@@ -151,6 +155,9 @@ func (o *Options) fill() {
 	setDefault(&o.Requests, 16)
 	setDefault(&o.DescribeEvery, 5*time.Minute)
 	setDefault(&o.Grace, 10*time.Second)
+	if o.ExpiryMargin == 0 {
+		o.ExpiryMargin = 24 * time.Hour
+	}
 }
 
 func setDefault[N int | time.Duration](field *N, value N) {

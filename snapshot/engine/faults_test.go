@@ -115,7 +115,7 @@ func playThrough(t *testing.T, sc scene, faults ...drivertest.Fault) {
 // looks too early finds nothing, and must not conclude that nothing will come.
 func TestEffectAfterTheReplyWasLost(t *testing.T) {
 	lost := driver.Errorf(driver.ErrIndeterminate, "the reply was lost")
-	for _, call := range []string{"CreateSnapshot", "DeleteSnapshot", "Revert", "Clone"} {
+	for _, call := range []string{"CreateSnapshot", "DeleteSnapshot", "Revert", "Clone", "SetExpiry"} {
 		t.Run(call, func(t *testing.T) {
 			for _, sc := range scenes() {
 				if sc.facts.RevertChangesID || sc.facts.RevertFenced {

@@ -24,6 +24,10 @@ func (f *forecast) lose(s snapshot.Snapshot, why string) {
 	if f == nil {
 		return
 	}
+	if s.State == snapshot.Missing {
+		f.loseRecord(s, "the array does not have the snapshot any more")
+		return
+	}
 	since := s.TakenAt
 	if since.IsZero() {
 		since = s.CreatedAt
@@ -45,9 +49,11 @@ func (f *forecast) keep(s snapshot.Snapshot) {
 	}
 }
 
-// loseRecord notes the record of a snapshot that stays at the array.
+// loseRecord notes that only the record of a snapshot goes: the array keeps it, or does not have it.
 func (f *forecast) loseRecord(s snapshot.Snapshot, why string) {
-	f.losses = append(f.losses, PlannedLoss{Kind: lossRecord, ID: s.ID.String(), Name: s.Name, Since: s.CreatedAt, Why: why})
+	if f != nil {
+		f.losses = append(f.losses, PlannedLoss{Kind: lossRecord, ID: s.ID.String(), Name: s.Name, Since: s.CreatedAt, Why: why})
+	}
 }
 
 // loseOf notes something of a volume that will be gone.

@@ -194,7 +194,8 @@ func (e *Engine) CreateGroup(ctx context.Context, req CreateGroupRequest) (Group
 	if err != nil {
 		return Group{}, err
 	}
-	return e.Group(context.WithoutCancel(ctx), res.Group)
+	g, err := e.Group(context.WithoutCancel(ctx), res.Group)
+	return g, res.unread(req.kind(), err)
 }
 
 // RevertGroup rolls the volumes of a group back to its members, in one operation: all are checked first, and once the first was
@@ -204,7 +205,8 @@ func (e *Engine) RevertGroup(ctx context.Context, req RevertGroupRequest) (Group
 	if err != nil {
 		return Group{}, err
 	}
-	return e.Group(context.WithoutCancel(ctx), res.Group)
+	g, err := e.Group(context.WithoutCancel(ctx), res.Group)
+	return g, res.unread(req.kind(), err)
 }
 
 // DeleteGroup deletes all members of a group that are left, and the group. Whatever stands in the way of one is named before

@@ -120,11 +120,9 @@ func tellImport(r *run) PlannedStep {
 	if req.WithoutSnapshots {
 		return PlannedStep{Does: "the array's snapshots of the volume are left alone"}
 	}
-	some := commits(0)
-	some.AtLeast = true
 	return PlannedStep{
 		Does: "the array's snapshots of the volume get records, chained by time", Undo: "",
-		Calls: append(r.sends("Snapshots"), some),
+		Calls: append(r.sends("Snapshots"), some()),
 	}
 }
 
@@ -142,18 +140,18 @@ func afterImport(r *run, _ inventory.Change, v *PlannedVolume) {
 	v.HeadAfter = PlannedHead{Unknown: !req.WithoutSnapshots}
 }
 
+// importedRow returns the record that an interrupted import has written, with what people did to it since, or a new one.
 func (r *run) importedRow(s driver.Snapshot, known snapshot.Snapshot) snapshot.Snapshot {
-	row := snapshot.Snapshot{
-		ID: known.ID, Volume: r.vol.ID, Name: plainName(s.Name, s.Ref.Token), Labels: s.Labels, Owner: r.vol.Owner,
-		State:  snapshot.Ready,
+	if !known.ID.IsZero() {
+		return known
+	}
+	return snapshot.Snapshot{
+		ID: snapshot.NewID[snapshot.ID](), Volume: r.vol.ID, Name: plainName(s.Name, s.Ref.Token), Labels: s.Labels,
+		Owner: r.vol.Owner, State: snapshot.Ready,
 		Native: s.Ref.ID, NativeVolume: string(s.Ref.Volume), Token: string(s.Ref.Token),
 		CreatedAt: micro(s.CreatedAt), TakenAt: micro(s.CreatedAt), Size: s.Size,
-		Consistency: snapshot.CrashConsistent, ExpiresAt: micro(s.Expires), Version: known.Version,
+		Consistency: snapshot.CrashConsistent, ExpiresAt: micro(s.Expires),
 	}
-	if row.ID.IsZero() {
-		row.ID = snapshot.NewID[snapshot.ID]()
-	}
-	return row
 }
 
 func importedOutcome(_ context.Context, r *run) (inventory.Change, any, error) {

@@ -94,6 +94,7 @@ func kinds() map[string]*kind {
 	table, words := make(map[string]*kind), meanings()
 	for _, k := range []*kind{
 		createKind(), deleteKind(), revertKind(), cloneKind(), importKind(), forgetKind(), deleteVolumeKind(),
+		holdKind(), releaseKind(), setExpiryKind(), editKind(), editVolumeKind(),
 		createGroupKind(), revertGroupKind(), deleteGroupKind(), splitKind(),
 		adoptKind(), repairKind(), dropKind(),
 	} {

@@ -45,6 +45,7 @@ func typicalRun(t *testing.T, k *kind) *run {
 	require.NoError(t, err)
 	drv := drivertest.NewBackend(drivertest.BackendOptions{}).Driver()
 	r.b = &backend{name: "array", drv: drv, able: drv.Abilities()}
+	r.p.Net = &net{}
 	r.p.Backend, r.p.Host, r.p.Attachment = "array", "pool", &driver.Attachment{}
 	r.d.Shots = []shot{{Volumes: []snapshot.VolumeID{r.p.Volume}}}
 	r.vol = inventory.Volume{Name: "disk", SnapshotCount: 3}

@@ -190,13 +190,22 @@ const stepOutcome = "Outcome"
 
 // plannedVolume says what becomes of one header.
 func (r *run) plannedVolume(ctx context.Context, change inventory.Change, c inventory.VolumeChange) (PlannedVolume, error) {
+	r.focus(c.Volume.ID)
 	v := plannedVolume(c.Volume)
-	v.Version, v.Gone = c.IfVersion, c.Delete
-	if r.focus(c.Volume.ID); r.kind.after != nil {
-		r.kind.after(r, change, &v)
-	}
 	if v.New = c.IfVersion == 0; v.New {
 		v.ID = snapshot.VolumeID{} // it would be another one
+	} else {
+		v = plannedVolume(r.vol)
+		v.Gone = c.Delete || r.vol.DeletedAt.IsZero() && !c.Volume.DeletedAt.IsZero()
+		v.HeadAfter = headOf(c.Volume)
+	}
+	if r.kind.after != nil {
+		r.kind.after(r, change, &v)
+	}
+	for _, s := range change.Put {
+		if s.ID == v.HeadAfter.Snapshot && s.Version == 0 {
+			v.HeadAfter = PlannedHead{New: true, Name: s.Name} // it would be another one
+		}
 	}
 	for _, head := range []*PlannedHead{&v.HeadBefore, &v.HeadAfter} {
 		if head.Snapshot.IsZero() {

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -174,6 +175,51 @@ func (c *chance) snapshot(of snapshot.VolumeID) snapshot.ID {
 	return pick(c, all).ID
 }
 
+// orphan takes away the record of a snapshot of ours, if there is one; the array keeps the snapshot.
+func (c *chance) orphan() (snapshot.VolumeID, driver.SnapshotRef) {
+	all := slices.DeleteFunc(c.snapshots(), func(s snapshot.Snapshot) bool { return s.Token == "" || s.State != snapshot.Ready })
+	if len(all) == 0 {
+		token, err := driver.NewToken("abcdefgh")
+		require.NoError(c.w.t, err)
+		return c.volume(), driver.SnapshotRef{Volume: "none", Token: token}
+	}
+	s := pick(c, all)
+	v, err := c.w.inv.Volume(ctx(c.w.t), s.Volume)
+	require.NoError(c.w.t, err)
+	change := inventory.Change{
+		ID: snapshot.NewID[inventory.ChangeID](), Drop: []snapshot.ID{s.ID},
+		Volumes:  []inventory.VolumeChange{{Volume: v, IfVersion: v.Version}},
+		Reparent: []inventory.Reparent{{Volume: v.ID, From: s.ID, To: s.Parent}},
+	}
+	if v.Head == s.ID {
+		change.Volumes[0].Volume.Head = s.Parent
+	}
+	require.NoError(c.w.t, c.w.inv.Commit(ctx(c.w.t), change))
+	return v.ID, driver.SnapshotRef{Volume: driver.VolumeID(s.NativeVolume), ID: s.Native, Token: driver.Token(s.Token)}
+}
+
+// lost is a snapshot that, mostly, somebody removes at the array's console.
+func (c *chance) lost() snapshot.Snapshot {
+	all := c.snapshots()
+	if len(all) == 0 {
+		return snapshot.Snapshot{ID: snapshot.NewID[snapshot.ID](), Volume: snapshot.NewID[snapshot.VolumeID]()}
+	}
+	s := pick(c, all)
+	if c.IntN(4) > 0 {
+		_ = c.w.array.RemoveSnapshot(driver.SnapshotRef{Volume: driver.VolumeID(s.NativeVolume), ID: s.Native}) // or was before
+	}
+	return s
+}
+
+// regrown is the repair of a volume that, perhaps, somebody has made larger.
+func (c *chance) regrown() engine.Request {
+	v := c.volume()
+	if vol, err := c.w.inv.Volume(ctx(c.w.t), v); err == nil && vol.Host == "" && vol.Native != "" && c.coin() {
+		_ = c.w.array.Grow(vol.Native, vol.Size+10) // one that was removed cannot
+	}
+	return engine.RepairRequest{Finding: engine.FindingSizeChanged, Volume: v}
+}
+
 func (c *chance) quiesce() *engine.Quiesce {
 	if c.IntN(3) > 0 {
 		return nil
@@ -233,7 +279,7 @@ func (c *chance) host() string {
 
 // requests makes a random request of each kind. A kind that is missing here fails the test.
 func (c *chance) requests() map[string]func() engine.Request {
-	return map[string]func() engine.Request{
+	all := map[string]func() engine.Request{
 		"create": func() engine.Request {
 			return engine.CreateRequest{Volume: c.volume(), Name: c.name("snapshot"), Quiesce: c.quiesce()}
 		},
@@ -276,45 +322,63 @@ func (c *chance) requests() map[string]func() engine.Request {
 		},
 		"import": c.importRequest,
 		"forget": func() engine.Request { return engine.ForgetRequest{Volume: c.volume()} },
-		"adopt": func() engine.Request {
-			v, lost := c.lost()
-			return engine.AdoptRequest{Volume: v, Snapshot: lost}
-		},
-		"drop": func() engine.Request {
-			v, lost := c.lost()
-			return engine.DropRequest{Volume: v, Orphan: lost}
-		},
-		"repair": func() engine.Request {
-			v := c.volume()
-			if vol, err := c.w.inv.Volume(ctx(c.w.t), v); err == nil && vol.Host == "" && vol.Native != "" && c.coin() {
-				_ = c.w.array.Grow(vol.Native, vol.Size+10) // one that was removed cannot
-			}
-			return engine.RepairRequest{Finding: engine.FindingSizeChanged, Volume: v}
-		},
 		"delete-volume": func() engine.Request {
 			return engine.DeleteVolumeRequest{Volume: c.volume(), Snapshots: pick(c, []engine.SnapshotsPolicy{
 				engine.SnapshotsRefuse, engine.SnapshotsKeep, engine.SnapshotsDelete, engine.SnapshotsDelete,
 			})}
 		},
 	}
+	maps.Copy(all, c.bookRequests())
+	return all
 }
 
-// lost is a snapshot with a token of ours and without a record, if the array has room for one.
-func (c *chance) lost() (snapshot.VolumeID, driver.SnapshotRef) {
-	id := c.volume()
-	ref := driver.SnapshotRef{Volume: "none", Token: c.w.token()}
-	vol, err := c.w.inv.Volume(ctx(c.w.t), id)
-	if err != nil || vol.Native == "" || c.IntN(10) == 0 {
-		return id, ref
+// bookRequests are about what is written of volumes and snapshots.
+func (c *chance) bookRequests() map[string]func() engine.Request {
+	return map[string]func() engine.Request{
+		"hold": func() engine.Request {
+			return engine.HoldRequest{Snapshot: c.snapshot(snapshot.VolumeID{}), Name: pick(c, []string{"one", "two"})}
+		},
+		"release": func() engine.Request {
+			id := c.snapshot(snapshot.VolumeID{})
+			_, _ = c.try(engine.HoldRequest{Snapshot: id, Name: "one"}) // it may have one
+			return engine.ReleaseRequest{Snapshot: id, Name: pick(c, []string{"one", "one", "two"})}
+		},
+		"set-expiry": func() engine.Request {
+			return engine.SetExpiryRequest{
+				Snapshot: c.snapshot(snapshot.VolumeID{}), At: pick(c, []time.Time{{}, day(1), day(9), day(-1)}),
+			}
+		},
+		"edit": func() engine.Request {
+			name := c.name("edited")
+			return engine.EditRequest{Snapshot: c.snapshot(snapshot.VolumeID{}), Name: &name}
+		},
+		"edit-volume": func() engine.Request {
+			name := c.name("edited")
+			return engine.EditVolumeRequest{Volume: c.volume(), Name: &name}
+		},
+		"adopt": func() engine.Request {
+			v, ref := c.orphan()
+			return engine.AdoptRequest{Volume: v, Snapshot: ref}
+		},
+		"drop": func() engine.Request {
+			if c.coin() {
+				v, ref := c.orphan()
+				return engine.DropRequest{Volume: v, Orphan: ref}
+			}
+			s := c.lost()
+			return engine.DropRequest{Volume: s.Volume, Snapshot: s.ID}
+		},
+		"repair": func() engine.Request {
+			if c.IntN(3) == 0 {
+				return c.regrown()
+			}
+			s := c.lost()
+			return engine.RepairRequest{
+				Finding: pick(c, []engine.FindingKind{engine.FindingMissing, engine.FindingMissing, engine.FindingReappeared}),
+				Volume:  s.Volume, Snapshot: s.ID,
+			}
+		},
 	}
-	ref.Volume = vol.Native
-	s, err := c.w.array.Driver().CreateSnapshot(ctx(c.w.t), driver.CreateSnapshotRequest{
-		Volume: ref.Volume, Token: ref.Token, Name: c.name("lost"),
-	})
-	if err == nil {
-		ref = s.Ref
-	}
-	return id, ref
 }
 
 func (c *chance) importRequest() engine.Request {

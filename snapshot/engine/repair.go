@@ -61,7 +61,7 @@ func repairKind() *kind {
 		name: kindRepair, format: 1, decode: decodeAs[RepairRequest],
 		locate:  locateVolume(func(r RepairRequest) snapshot.VolumeID { return r.Volume }),
 		prepare: prepareRepair, outcome: inventoryOnly,
-		ends: says("the record says what the array says"), after: afterIntent,
+		ends: says("the record says what the array says"),
 	}
 }
 

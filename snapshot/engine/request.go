@@ -50,6 +50,8 @@ type CreateRequest struct {
 	Labels map[string]string `json:"labels,omitempty"`
 	// Owner is the embedder's account; empty means the volume's.
 	Owner string `json:"owner,omitempty"`
+	// ExpiresAt, in the future, is when [Engine.Expire] may delete it; zero for never.
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
 	// Quiesce, if not nil, holds the guest's writes meanwhile.
 	Quiesce *Quiesce `json:"quiesce,omitempty"`
 }
@@ -60,6 +62,8 @@ type DeleteRequest struct {
 
 	Common
 	Snapshot snapshot.ID `json:"snapshot"`
+	// IfExpiresAt, if not zero, deletes the snapshot only if that is still its expiry; else the request is ErrConflict.
+	IfExpiresAt time.Time `json:"if_expires_at,omitzero"`
 }
 
 // RevertRequest asks to make a volume's content that of one of its snapshots. The content now is lost unless KeepCurrent.

@@ -36,6 +36,9 @@ func revertKind() *kind {
 			stepReread: {do: doReread, read: true, tell: tellReread},
 			stepGrant:  {do: doGrant, late: true, tell: tellGrant},
 			stepAttach: {do: doAttach, tell: tellAttach},
+
+			stepCondemnYounger: {do: doCondemnYounger, undo: undoCondemnYounger, tell: tellCondemnYounger},
+			stepSpareYounger:   {do: doSpareYounger, tell: tellSpareYounger},
 		},
 		pivots: []string{stepRevert}, goBack: true,
 		ends: says("the content descends from the snapshot; the next one becomes its child"),
@@ -107,12 +110,9 @@ func (r *run) prepareRollback(ctx context.Context, rb rollback) (inventory.Chang
 			return change, err
 		}
 	}
-	_ = r.each(func() error {
-		if !r.p.Follows {
-			r.plan(stepRevert)
-		}
-		return nil
-	})
+	_ = r.each(func() error { r.planIf(len(r.p.MayDrop) > 0, stepCondemnYounger); return nil })
+	_ = r.each(func() error { r.planIf(!r.p.Follows, stepRevert); return nil })
+	_ = r.each(func() error { r.planIf(len(r.p.MayDrop) > 0, stepSpareYounger); return nil })
 	_ = r.each(func() error { r.plan(stepReread); return nil })
 	r.planGiveBack()
 	change.Volumes = r.headers(r.pended)

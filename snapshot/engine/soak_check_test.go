@@ -59,7 +59,6 @@ func (l *look) operations() {
 			}
 			continue
 		}
-		l.removals(op)
 		var detail struct {
 			Token driver.Token `json:"token"`
 		}
@@ -79,28 +78,6 @@ func (l *look) operations() {
 		for _, id := range op.Volumes {
 			l.stuck[id] = true
 		}
-	}
-}
-
-// removals notes what a success has taken away.
-func (l *look) removals(op inventory.Operation) {
-	var res struct {
-		Volume   string   `json:"volume"`
-		Snapshot string   `json:"snapshot"`
-		Dropped  []string `json:"dropped"`
-	}
-	if op.State != inventory.Succeeded || len(op.Result) == 0 {
-		return
-	}
-	require.NoError(l.s.t, json.Unmarshal(op.Result, &res))
-	for _, id := range res.Dropped {
-		l.removed[id] = true
-	}
-	switch op.Kind {
-	case "delete":
-		l.removed[res.Snapshot] = true
-	case "forget", "delete-volume":
-		l.removed[res.Volume] = true
 	}
 }
 
@@ -309,6 +286,9 @@ func (l *look) host(st *site) {
 	for _, text := range st.host.Violations() {
 		t.Errorf("host of %s: %s", st.name, text)
 	}
+	if frozen := st.host.Frozen(); len(frozen) > 0 {
+		t.Errorf("host of %s: writes are still held by %v", st.name, frozen)
+	}
 	mine := make(map[driver.Disk]bool)
 	for p, v := range l.volumes {
 		if p.site != st.name || p.native != v.Native || v.Host == "" || !v.DeletedAt.IsZero() {
@@ -363,7 +343,7 @@ func (l *look) acknowledged() {
 		switch verb {
 		case "create", "revert":
 			err = l.snapshotThere(ctx, id)
-		case "clone", "import":
+		case "clone", "import", "split":
 			var vol snapshot.VolumeID
 			vol, err = snapshot.ParseID[snapshot.VolumeID](id)
 			require.NoError(t, err)

@@ -48,3 +48,31 @@ func (d *diary) about(id string) string {
 	}
 	return strings.Join(found[max(0, len(found)-40):], "\n")
 }
+
+// ends counts how requests ended.
+type ends struct {
+	mu     sync.Mutex
+	counts map[string]map[string]int
+}
+
+func (c *ends) add(verb, end string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.counts == nil {
+		c.counts = make(map[string]map[string]int)
+	}
+	if c.counts[verb] == nil {
+		c.counts[verb] = make(map[string]int)
+	}
+	c.counts[verb][end]++
+}
+
+func (c *ends) String() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var text strings.Builder
+	for verb, counts := range c.counts {
+		fmt.Fprintf(&text, "\n%-14s %v", verb, counts)
+	}
+	return text.String()
+}

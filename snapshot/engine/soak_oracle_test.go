@@ -30,6 +30,7 @@ type oracle struct {
 	natives   map[snapshot.VolumeID]map[place]bool
 	forgotten map[place]bool
 	strays    []engine.ImportRequest
+	groups    []snapshot.GroupID
 	asserted  map[snapshot.VolumeID]bool
 	reverts   map[driver.Token]*rollback
 	made      map[string]string // by the id of what an acknowledged request made, the verb
@@ -226,7 +227,7 @@ func (o *oracle) isFirst(site string, s snapshot.Snapshot, value uint64) bool {
 	return o.first[holder{o.origin(place{site, driver.VolumeID(s.NativeVolume)}), value}] == driver.Token(s.Token)
 }
 
-var tokens = regexp.MustCompile(`token":"([a-z0-9]+)"`) //nolint:gochecknoglobals // a constant
+var tokens = regexp.MustCompile(`token":"([a-z0-9]+)"`)
 
 // committed is told of every change that the inventory has taken.
 func (o *oracle) committed(c inventory.Change) {
@@ -235,6 +236,11 @@ func (o *oracle) committed(c inventory.Change) {
 	if c.Operation != nil {
 		for _, m := range tokens.FindAllStringSubmatch(string(c.Operation.Operation.Detail), -1) {
 			o.chose[m[1]] = c.Operation.Operation.ID.String()
+		}
+	}
+	for _, id := range c.Drop {
+		if c.Operation == nil || c.Operation.Operation.Kind != "create" {
+			o.removed[id.String()] = true
 		}
 	}
 	for _, row := range c.Put {
@@ -252,6 +258,7 @@ func (o *oracle) committed(c inventory.Change) {
 		if !v.Delete {
 			continue
 		}
+		o.removed[id.String()] = true
 		o.volumes = slices.DeleteFunc(o.volumes, func(other snapshot.VolumeID) bool { return other == id })
 		if c.Operation != nil && c.Operation.Operation.Kind == "forget" {
 			for p := range o.natives[id] {
@@ -301,7 +308,13 @@ func (o *oracle) isAsserted(id snapshot.VolumeID) bool {
 func (o *oracle) acknowledge(verb, made string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if made != "" {
+	switch {
+	case made == "":
+	case verb == "create group":
+		if id, err := snapshot.ParseID[snapshot.GroupID](made); err == nil {
+			o.groups = append(o.groups, id)
+		}
+	default:
 		o.made[made] = verb
 	}
 }

@@ -36,7 +36,7 @@ func TestSoak(t *testing.T) {
 	if underRace && os.Getenv("SOAK_OPERATIONS") == "" {
 		total /= 5
 	}
-	seed := uint64(fromEnvironment(t, "SOAK_SEED", int(time.Now().UnixNano()%1_000_000))) //nolint:gosec // it is not negative
+	seed := uint64(fromEnvironment(t, "SOAK_SEED", int(time.Now().UnixNano()%1_000_000)))
 	for name, share := range map[string]int{"memory": 80, "sqlite": 20} {
 		t.Run(name, func(t *testing.T) {
 			t.Logf("SOAK_SEED=%d SOAK_OPERATIONS=%d", seed, total)
@@ -67,7 +67,7 @@ const (
 // dice are random numbers of one goroutine's own.
 type dice struct{ *rand.Rand }
 
-func newDice(seed, stream uint64) *dice { return &dice{rand.New(rand.NewPCG(seed, stream))} } //nolint:gosec // repeatable
+func newDice(seed, stream uint64) *dice { return &dice{rand.New(rand.NewPCG(seed, stream))} }
 
 // once in n times.
 func (d *dice) once(n int) bool { return d.IntN(n) == 0 }
@@ -97,54 +97,16 @@ type soak struct {
 	goneBy  sync.WaitGroup
 }
 
-// engineLife is an engine between its start and its end, and what ends it.
-type engineLife struct {
-	*engine.Engine
-
-	k     *killer
-	owner string
-}
-
 func newSoak(t *testing.T, seed uint64, inv inventory.Inventory) *soak {
 	t.Helper()
 	s := &soak{t: t, seed: seed, sites: soakSites(t), inv: inv, verbs: soakVerbs()}
 	s.oracle = newOracle(s)
 	s.store = &flaky{Inventory: inv, oracle: s.oracle, dice: newDice(seed, 1)}
 	for i := range soakProcesses {
-		p := &process{s: s, index: i, dice: newDice(seed, uint64(100+i))} //nolint:gosec // small
+		p := &process{s: s, index: i, dice: newDice(seed, uint64(100+i))}
 		s.procs = append(s.procs, p)
 	}
 	return s
-}
-
-func (s *soak) newEngine(life *engineLife) (*engine.Engine, error) {
-	eng, err := engine.New(mortal{s.store, life.k}, engine.Options{
-		Owner: life.owner, Logger: s.diary.logger(life.owner), BackOff: time.Millisecond, MaxBackOff: 20 * time.Second, CallTimeout: 15 * time.Second,
-		LongCallTimeout: 40 * time.Second, LeaseTTL: 30 * time.Second,
-	})
-	if err != nil {
-		return nil, err
-	}
-	for _, st := range s.sites {
-		hook := func(ctx context.Context, call *driver.Call, next func(context.Context) error) error {
-			return life.k.hook(ctx, call, func(ctx context.Context) error {
-				return st.faults.Hook()(ctx, call, func(ctx context.Context) error { return s.oracle.effect(ctx, st, call, next) })
-			})
-		}
-		if err := eng.AddBackend(st.name, st.pedant.Driver(driver.Wrap(st.array.Driver(), hook))); err != nil {
-			return nil, err
-		}
-		if st.host == nil {
-			continue
-		}
-		hostHook := func(ctx context.Context, call *driver.Call, next func(context.Context) error) error {
-			return life.k.hook(ctx, call, func(ctx context.Context) error { return st.hostFaults.Hook()(ctx, call, next) })
-		}
-		if err := eng.AddHost("host-"+st.name, st.pedant.Host(driver.WrapHost(st.host.Driver(), hostHook))); err != nil {
-			return nil, err
-		}
-	}
-	return eng, nil
 }
 
 // run makes the requests, round by round; after each the faults stop, and everything is looked at.
@@ -184,7 +146,7 @@ func (s *soak) furnish() {
 func (s *soak) disturb(round int) {
 	s.calm.Store(false)
 	for i, st := range s.sites {
-		st.plant(s.seed+uint64(1000*round+10*i), 0.2) //nolint:gosec // small
+		st.plant(s.seed+uint64(1000*round+10*i), 0.2)
 	}
 	s.store.set(0.04)
 	ctx, stop := context.WithCancel(context.Background())
@@ -192,49 +154,16 @@ func (s *soak) disturb(round int) {
 	for _, p := range s.procs {
 		others.Go(func() { p.chaos(ctx) })
 	}
-	others.Go(func() { s.operator(ctx, newDice(s.seed, uint64(50+100*round))) })  //nolint:gosec // small
-	others.Go(func() { s.bystander(ctx, newDice(s.seed, uint64(51+100*round))) }) //nolint:gosec // small
+	others.Go(func() { s.operator(ctx, newDice(s.seed, uint64(50+100*round))) })
+	others.Go(func() { s.bystander(ctx, newDice(s.seed, uint64(51+100*round))) })
 	for i := range soakWorkers {
-		w := &worker{s: s, dice: newDice(s.seed, uint64(1000*(round+1)+i))} //nolint:gosec // small
+		w := &worker{s: s, dice: newDice(s.seed, uint64(1000*(round+1)+i))}
 		workers.Go(w.work)
 	}
 	workers.Wait()
 	stop()
 	others.Wait()
 	s.goneBy.Wait()
-}
-
-// chaos ends the process's lives and begins new ones.
-func (p *process) chaos(ctx context.Context) {
-	for {
-		life := p.life()
-		patience := time.NewTimer(time.Duration(10+p.dice.IntN(240)) * time.Second)
-		select {
-		case <-ctx.Done():
-			patience.Stop()
-			return
-		case <-life.k.died:
-		case <-patience.C:
-		}
-		patience.Stop()
-		owner := life.owner
-		if p.dice.once(2) {
-			owner = fmt.Sprintf("process-%d-%d", p.index, p.starts)
-		}
-		switch {
-		case life.k.isDead() || p.dice.once(2):
-			life.kill()
-		default:
-			c, cancel := context.WithTimeout(context.Background(), time.Duration(p.dice.IntN(3))*time.Second)
-			_ = life.Close(c)
-			cancel()
-		}
-		at := 0
-		if p.dice.once(2) {
-			at = 50 + p.dice.IntN(3000)
-		}
-		p.start(owner, at)
-	}
 }
 
 // operator looks after what waits, not always wisely.
@@ -269,7 +198,7 @@ func (s *soak) bystander(ctx context.Context, d *dice) {
 		case d.once(10) && !st.facts.SnapshotsDependent:
 			s.goneBy.Go(func() {
 				ref := st.array.AddForeignSnapshot(native, "by hand")
-				time.Sleep(time.Minute)
+				<-time.After(time.Minute)
 				_ = st.array.RemoveSnapshot(ref)
 			})
 		}
@@ -317,7 +246,7 @@ func (s *soak) settle() {
 		if !s.push() {
 			return
 		}
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 	}
 	for op, err := range s.inv.Operations(context.Background(), inventory.OperationQuery{Open: true}) {
 		require.NoError(s.t, err)
@@ -354,13 +283,23 @@ func (s *soak) mayWait(op inventory.Operation) bool {
 	if op.State != inventory.Waiting || !op.NextAt.IsZero() {
 		return false
 	}
-	vol, err := s.inv.Volume(context.Background(), op.Volumes[0])
-	if err != nil {
-		return false
+	for _, id := range op.Volumes {
+		vol, err := s.inv.Volume(context.Background(), id)
+		if err != nil {
+			continue
+		}
+		switch st := s.site(vol.Backend); op.Kind {
+		case "revert", "revert-group":
+			if st.unfenced() {
+				return true
+			}
+		case "delete-volume":
+			if st.facts.CloneDependence != driver.CloneIndependent && op.ErrorClass == driver.ErrInUse {
+				return true
+			}
+		}
 	}
-	st := s.site(vol.Backend)
-	return op.Kind == "revert" && st.unfenced() || op.Kind == "delete-volume" && op.ErrorClass == driver.ErrInUse &&
-		st.facts.CloneDependence != driver.CloneIndependent
+	return false
 }
 
 func (s *soak) site(name string) *site {
@@ -370,34 +309,6 @@ func (s *soak) site(name string) *site {
 		}
 	}
 	return nil
-}
-
-// ends counts how requests ended.
-type ends struct {
-	mu     sync.Mutex
-	counts map[string]map[string]int
-}
-
-func (c *ends) add(verb, end string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.counts == nil {
-		c.counts = make(map[string]map[string]int)
-	}
-	if c.counts[verb] == nil {
-		c.counts[verb] = make(map[string]int)
-	}
-	c.counts[verb][end]++
-}
-
-func (c *ends) String() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	text := ""
-	for verb, counts := range c.counts {
-		text += fmt.Sprintf("\n%-14s %v", verb, counts)
-	}
-	return text
 }
 
 // newImport makes a volume at the array that no engine knows, and the request to import it.

@@ -3,6 +3,8 @@ package engine_test
 import (
 	"context"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/storagesnap/storagesnap/driver"
 	"github.com/storagesnap/storagesnap/snapshot/engine"
@@ -22,17 +24,24 @@ type verb struct {
 	call func(ctx context.Context, e *engine.Engine, req engine.Request) (string, error)
 }
 
-func soakVerbs() []verb {
+func soakVerbs() []verb { return slices.Concat(groupVerbs(), snapshotVerbs(), volumeVerbs()) }
+
+// snapshotVerbs are those of one volume's snapshots.
+func snapshotVerbs() []verb {
 	return []verb{
 		{
-			name: "create", weight: 34, refusals: []driver.Class{driver.ErrNotFound, driver.ErrExhausted},
+			name: "create", weight: 34, refusals: []driver.Class{driver.ErrNotFound, driver.ErrExhausted, driver.ErrUnsupported},
 			request: func(w *worker, c engine.Common) engine.Request {
 				vol, ok := w.volume()
 				if !ok {
 					return nil
 				}
 				w.write(vol)
-				return engine.CreateRequest{Common: c, Volume: vol.ID, Name: fmt.Sprintf("s%d", w.dice.IntN(1000))}
+				req := engine.CreateRequest{Common: c, Volume: vol.ID, Name: fmt.Sprintf("s%d", w.dice.IntN(1000))}
+				if w.dice.once(5) {
+					req.Quiesce = &engine.Quiesce{Max: 20 * time.Second, Required: w.dice.once(3)}
+				}
+				return req
 			},
 			call: func(ctx context.Context, e *engine.Engine, req engine.Request) (string, error) {
 				s, err := e.Create(ctx, req.(engine.CreateRequest))
@@ -75,6 +84,12 @@ func soakVerbs() []verb {
 				return v.ID.String(), err
 			},
 		},
+	}
+}
+
+// volumeVerbs are those of whole volumes.
+func volumeVerbs() []verb {
+	return []verb{
 		{
 			name: "import", weight: 6, refusals: []driver.Class{driver.ErrConflict, driver.ErrNotFound},
 			request: func(w *worker, c engine.Common) engine.Request {
@@ -115,6 +130,90 @@ func soakVerbs() []verb {
 			},
 			call: func(ctx context.Context, e *engine.Engine, req engine.Request) (string, error) {
 				return "", e.DeleteVolume(ctx, req.(engine.DeleteVolumeRequest))
+			},
+		},
+	}
+}
+
+// groupVerbs are those of several volumes.
+func groupVerbs() []verb {
+	return []verb{
+		{
+			name: "create group", weight: 5,
+			refusals: []driver.Class{driver.ErrNotFound, driver.ErrExhausted, driver.ErrUnsupported, driver.ErrBusy},
+			request: func(w *worker, c engine.Common) engine.Request {
+				req := engine.CreateGroupRequest{Common: c, Name: "group"}
+				one := ""
+				for range 40 { // mostly of one array, since few can be taken at once with another's
+					vol, ok := w.volume()
+					if ok && (one == "" || vol.Backend == one || w.dice.once(60)) && !slices.Contains(req.Volumes, vol.ID) {
+						one, req.Volumes = vol.Backend, append(req.Volumes, vol.ID)
+						w.write(vol)
+					}
+				}
+				req.Volumes = req.Volumes[:min(len(req.Volumes), 2+w.dice.IntN(3))]
+				if w.dice.once(2) {
+					req.Quiesce = &engine.Quiesce{Max: 20 * time.Second}
+				}
+				return req
+			},
+			call: func(ctx context.Context, e *engine.Engine, req engine.Request) (string, error) {
+				g, err := e.CreateGroup(ctx, req.(engine.CreateGroupRequest))
+				return g.ID.String(), err
+			},
+		},
+		{
+			name: "revert group", weight: 3,
+			refusals: []driver.Class{
+				driver.ErrNotFound, driver.ErrInUse, driver.ErrConflict, driver.ErrUnsupported, driver.ErrExhausted, driver.ErrBusy,
+				driver.ErrPartial,
+			},
+			request: func(w *worker, c engine.Common) engine.Request {
+				id, ok := w.group()
+				if !ok {
+					return nil
+				}
+				req := engine.RevertGroupRequest{
+					Common: c, Group: id, Partial: w.dice.once(2), DropYounger: w.dice.once(2), KeepCurrent: w.dice.once(4),
+				}
+				if req.KeepCurrent {
+					req.KeepName = "kept"
+				}
+				w.promise(id)
+				req.AssertDetached = &engine.Assertion{By: "the soak", Reason: "no guest writes from now on"}
+				return req
+			},
+			call: func(ctx context.Context, e *engine.Engine, req engine.Request) (string, error) {
+				_, err := e.RevertGroup(ctx, req.(engine.RevertGroupRequest))
+				return "", err
+			},
+		},
+		{
+			name: "delete group", weight: 3,
+			refusals: []driver.Class{driver.ErrNotFound, driver.ErrInUse, driver.ErrUnsupported, driver.ErrBusy},
+			request: func(w *worker, c engine.Common) engine.Request {
+				id, ok := w.group()
+				if !ok {
+					return nil
+				}
+				return engine.DeleteGroupRequest{Common: c, Group: id}
+			},
+			call: func(ctx context.Context, e *engine.Engine, req engine.Request) (string, error) {
+				return "", e.DeleteGroup(ctx, req.(engine.DeleteGroupRequest))
+			},
+		},
+		{
+			name: "split", weight: 2, refusals: []driver.Class{driver.ErrNotFound, driver.ErrUnsupported, driver.ErrInvalid},
+			request: func(w *worker, c engine.Common) engine.Request {
+				vol, ok := w.volume()
+				if !ok {
+					return nil
+				}
+				return engine.SplitRequest{Common: c, Volume: vol.ID}
+			},
+			call: func(ctx context.Context, e *engine.Engine, req engine.Request) (string, error) {
+				v, err := e.Split(ctx, req.(engine.SplitRequest))
+				return v.ID.String(), err
 			},
 		},
 	}

@@ -149,7 +149,7 @@ func (w *worker) twice(v verb, req engine.Request, id inventory.OperationID) {
 	var errs [2]error
 	var both sync.WaitGroup
 	for i := range made {
-		other := &worker{s: w.s, dice: newDice(w.dice.Uint64(), uint64(i))} //nolint:gosec // small
+		other := &worker{s: w.s, dice: newDice(w.dice.Uint64(), uint64(i))}
 		both.Go(func() { made[i], errs[i] = other.call(v, req, w.s.anyone(other.dice), true) })
 	}
 	both.Wait()
@@ -203,6 +203,24 @@ func (w *worker) snapshot() (inventory.Volume, snapshot.Snapshot, bool) {
 		}
 	}
 	return inventory.Volume{}, snapshot.Snapshot{}, false
+}
+
+// group chooses one that was made.
+func (w *worker) group() (snapshot.GroupID, bool) {
+	w.s.oracle.mu.Lock()
+	defer w.s.oracle.mu.Unlock()
+	all := w.s.oracle.groups
+	return oneOf(w.dice, all[max(0, len(all)-20):])
+}
+
+// promise gives the word that no guest writes to the group's volumes any more, where nothing else keeps them away.
+func (w *worker) promise(id snapshot.GroupID) {
+	for s, err := range w.s.inv.Snapshots(context.Background(), inventory.SnapshotQuery{Group: id}) {
+		if err != nil {
+			return
+		}
+		w.s.oracle.assert(s.Volume)
+	}
 }
 
 // stray is a volume that nobody has under management, mostly.

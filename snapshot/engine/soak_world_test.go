@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/storagesnap/storagesnap/driver"
 	"github.com/storagesnap/storagesnap/driver/drivertest"
 	"github.com/storagesnap/storagesnap/inventory"
@@ -175,13 +173,14 @@ type flaky struct {
 
 var errCommitLost = errors.Join(errPlanted, inventory.ErrIndeterminate)
 
-func (f *flaky) roll(one ...error) (fate error, ok bool) {
+// fate is what becomes of a commit: nil, mostly.
+func (f *flaky) fate(one ...error) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.chance <= 0 || f.dice.Float64() >= f.chance {
-		return nil, false
+		return nil
 	}
-	return one[f.dice.IntN(len(one))], true
+	return one[f.dice.IntN(len(one))]
 }
 
 func (f *flaky) set(chance float64) {
@@ -193,61 +192,16 @@ func (f *flaky) set(chance float64) {
 func (f *flaky) Commit(ctx context.Context, c inventory.Change) error {
 	unwritten := errors.Join(errPlanted, errors.New("the request was lost"), inventory.ErrIndeterminate)
 	refused := errors.Join(errPlanted, inventory.ErrUnavailable)
-	fate, bad := f.roll(errCommitLost, errCommitLost, unwritten, refused, refused)
-	if bad && fate != errCommitLost { //nolint:errorlint // which of the three it is
+	fate := f.fate(errCommitLost, errCommitLost, unwritten, refused, refused)
+	if fate != nil && fate != errCommitLost { //nolint:errorlint // which of the three it is
 		return fate
 	}
 	err := f.Inventory.Commit(ctx, c)
 	if err == nil {
 		f.oracle.committed(c)
 	}
-	if bad {
+	if fate != nil {
 		return fate
 	}
 	return err
-}
-
-// process is one replica of the embedding program: an engine that dies, closes and starts again.
-type process struct {
-	s     *soak
-	dice  *dice
-	index int
-
-	mu     sync.Mutex
-	eng    *engineLife
-	starts int
-}
-
-// start begins a new life of the process, which ends by itself at one of its next calls if mortal.
-func (p *process) start(owner string, at int) {
-	life := &engineLife{k: newKiller(at), owner: owner}
-	eng, err := p.s.newEngine(life)
-	require.NoError(p.s.t, err)
-	life.Engine = eng
-	if err := eng.Start(context.Background()); err != nil && !life.k.isDead() && !errors.Is(err, errPlanted) {
-		require.NoError(p.s.t, err)
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.eng = life
-	p.starts++
-}
-
-func (p *process) life() *engineLife {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.eng
-}
-
-// kill ends the life at once: nothing that it still tries has any effect.
-func (l *engineLife) kill() {
-	l.k.mu.Lock()
-	if !l.k.dead {
-		l.k.dead, l.k.where = true, "in between"
-		close(l.k.died)
-	}
-	l.k.mu.Unlock()
-	done, cancel := context.WithCancel(context.Background())
-	cancel()
-	_ = l.Close(done)
 }

@@ -159,11 +159,11 @@ func (e *Engine) remembered(ctx context.Context, r *run, prior inventory.Operati
 		return nil, inventory.Operation{}, refused(r.op.Kind, err, "")
 	}
 	switch prior.Kind {
-	case kindCreate:
+	case kindCreate, kindHold, kindRelease, kindSetExpiry, kindEdit:
 		_, err = e.inv.Snapshot(ctx, res.Snapshot)
 	case kindCreateGroup, kindRevertGroup:
 		_, err = e.Group(ctx, res.Group)
-	case kindClone, kindImport, kindRevert, kindSplit:
+	case kindClone, kindImport, kindRevert, kindSplit, kindEditVolume:
 		_, err = e.inv.Volume(ctx, res.Volume)
 	}
 	if errors.Is(err, inventory.ErrNotFound) || errors.Is(err, driver.ErrNotFound) {
@@ -283,37 +283,44 @@ func (r *run) begin(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return &driver.Error{Class: driver.ErrUnavailable, Effect: driver.EffectNone, Err: err}
 		}
-		if len(r.op.Steps) == 0 {
-			return r.atOnce(ctx, change)
-		}
-		if err := r.lockContainers(ctx, &change); err != nil {
-			return err
-		}
-		r.op.State = inventory.Running
-		if !r.kind.steps[r.op.Steps[0].Name].read {
-			r.mark(0)
-		}
-		switch err = r.commit(ctx, change); {
+		switch err = r.commitIntent(ctx, change); {
 		case err == nil:
-			r.wrote()
-			r.event(inventory.Running, "", nil)
 			return nil
 		case errors.Is(err, inventory.ErrInvalid) && try == 0: // a volume that it names is gone: the checks say so
 		case !errors.Is(err, inventory.ErrStale):
 			return err
 		case r.enter == entryOwned && !r.owned(ctx):
 			return errLost
-		case r.enter == entryNew && r.taken(ctx):
+		case r.enter != entryOwned && r.taken(ctx):
 			return driver.Errorf(driver.ErrBusy, "operation %s: %w", r.id, errTaken)
 		}
 	}
 	return driver.Errorf(driver.ErrBusy, "the inventory keeps changing under the request")
 }
 
-// taken reports whether somebody else has made the operation that this run was about to make.
+func (r *run) commitIntent(ctx context.Context, change inventory.Change) error {
+	if len(r.op.Steps) == 0 {
+		return r.atOnce(ctx, change)
+	}
+	if err := r.lockContainers(ctx, &change); err != nil {
+		return err
+	}
+	r.op.State = inventory.Running
+	if !r.kind.steps[r.op.Steps[0].Name].read {
+		r.mark(0)
+	}
+	if err := r.commit(ctx, change); err != nil {
+		return err
+	}
+	r.wrote()
+	r.event(inventory.Running, "", nil)
+	return nil
+}
+
+// taken reports whether somebody else has made, or begun anew, the operation that this run was about to.
 func (r *run) taken(ctx context.Context) bool {
-	_, err := r.e.inv.Operation(ctx, r.id)
-	return err == nil
+	stored, err := r.e.inv.Operation(ctx, r.id)
+	return err == nil && stored.Epoch != r.saved.Epoch
 }
 
 // atOnce commits an operation that touches nothing but the inventory: its intent is its outcome.

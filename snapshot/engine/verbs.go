@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 
 	"github.com/storagesnap/storagesnap/driver"
@@ -12,7 +11,7 @@ import (
 )
 
 func resultOf(op inventory.Operation, err error) (result, error) {
-	var res result
+	res := result{operation: op.ID}
 	if err != nil || len(op.Result) == 0 {
 		return res, err
 	}
@@ -31,15 +30,18 @@ func (e *Engine) Create(ctx context.Context, req CreateRequest) (snapshot.Snapsh
 		return snapshot.Snapshot{}, err
 	}
 	s, err := e.Snapshot(context.WithoutCancel(ctx), res.Snapshot)
-	return s, unread(req.kind(), err)
+	return s, res.unread(req.kind(), err)
 }
 
 // unread is the error of a verb that succeeded and cannot say any more what it made: somebody has removed it since.
-func unread(kind string, err error) error {
+func (r result) unread(kind string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return refused(kind, fmt.Errorf("it succeeded, but its result cannot be read: %w", err), "")
+	return &Error{
+		Operation: r.operation, Kind: kind, State: inventory.Succeeded, Err: classified(err),
+		Next: "it succeeded, and what it made was removed since, or cannot be read now",
+	}
 }
 
 // Delete deletes a snapshot at the array and in the tree; its children become its parent's. It is refused, naming what
@@ -69,7 +71,7 @@ func (e *Engine) Revert(ctx context.Context, req RevertRequest) (Reverted, error
 		return Reverted{}, err
 	}
 	vol, err := e.Volume(context.WithoutCancel(ctx), req.Volume)
-	return Reverted{Volume: vol, Kept: res.Kept, Dropped: res.Dropped}, unread(req.kind(), err)
+	return Reverted{Volume: vol, Kept: res.Kept, Dropped: res.Dropped}, res.unread(req.kind(), err)
 }
 
 // Clone makes a new volume with the snapshot's content and, if asked, introduces it to a host.
@@ -100,7 +102,7 @@ func (e *Engine) volumeVerb(ctx context.Context, req Request) (inventory.Volume,
 		return inventory.Volume{}, err
 	}
 	v, err := e.Volume(context.WithoutCancel(ctx), res.Volume)
-	return v, unread(req.kind(), err)
+	return v, res.unread(req.kind(), err)
 }
 
 // Volume returns the record of a volume. Error: ErrNotFound.

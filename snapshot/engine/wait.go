@@ -127,9 +127,10 @@ func (e *Engine) grace(r *run) error {
 
 // result is what an operation made or changed, as its journal keeps it.
 type result struct {
-	Volume   snapshot.VolumeID `json:"volume,omitzero"`
-	Snapshot snapshot.ID       `json:"snapshot,omitzero"`
-	Group    snapshot.GroupID  `json:"group,omitzero"`
+	operation inventory.OperationID // whose result it is
+	Volume    snapshot.VolumeID     `json:"volume,omitzero"`
+	Snapshot  snapshot.ID           `json:"snapshot,omitzero"`
+	Group     snapshot.GroupID      `json:"group,omitzero"`
 	// Kept is the snapshot of the content before a revert.
 	Kept snapshot.ID `json:"kept,omitzero"`
 	// Dropped are the snapshots that went with a revert.
