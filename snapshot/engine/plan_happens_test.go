@@ -321,7 +321,9 @@ func (p *performed) heads(op inventory.Operation) {
 			continue
 		}
 		require.NoError(p.t, err)
-		require.Equal(p.t, planned.Name, v.Name)
+		if planned.New {
+			require.Equal(p.t, planned.Name, v.Name)
+		}
 		switch after := planned.HeadAfter; {
 		case after.Unknown:
 		case after.New:
