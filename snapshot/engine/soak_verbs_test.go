@@ -24,8 +24,11 @@ type verb struct {
 	call func(ctx context.Context, e *engine.Engine, req engine.Request) (string, error)
 }
 
-func soakVerbs() []verb {
-	return slices.Concat(groupVerbs(), volumeVerbs(), []verb{
+func soakVerbs() []verb { return slices.Concat(groupVerbs(), snapshotVerbs(), volumeVerbs()) }
+
+// snapshotVerbs are those of one volume's snapshots.
+func snapshotVerbs() []verb {
+	return []verb{
 		{
 			name: "create", weight: 34, refusals: []driver.Class{driver.ErrNotFound, driver.ErrExhausted, driver.ErrUnsupported},
 			request: func(w *worker, c engine.Common) engine.Request {
@@ -81,10 +84,10 @@ func soakVerbs() []verb {
 				return v.ID.String(), err
 			},
 		},
-	})
+	}
 }
 
-// volumeVerbs are those that bring volumes and take them away.
+// volumeVerbs are those of whole volumes.
 func volumeVerbs() []verb {
 	return []verb{
 		{
