@@ -2,7 +2,7 @@
 
 tool := go tool -modfile=$(CURDIR)/internal/tools/go.mod
 
-.PHONY: help test race lint fmt bench allbench fuzz generate golden crash ci
+.PHONY: help test race soak lint fmt bench allbench fuzz generate golden crash ci
 
 help: ## print this
 	@sed -nE 's/^([a-z]+): ## (.*)/\1\t\2/p' $(MAKEFILE_LIST)
@@ -12,6 +12,9 @@ test: ## run all tests
 
 race: ## run all tests under the race detector, in random order
 	go test -race -shuffle=on ./...
+
+soak: ## make SOAK_OPERATIONS (100000) requests while everything goes wrong; SOAK_SEED repeats one
+	SOAK_OPERATIONS=$${SOAK_OPERATIONS:-100000} go test -run='^TestSoak$$' -count=1 -timeout=60m -v ./snapshot/engine
 
 lint: ## check format, vet and lint
 	.ci/run format vet lint docs

@@ -135,6 +135,7 @@ var (
 	tokens = regexp.MustCompile(`\b[a-z0-9]{27}\b`)
 	spaces = regexp.MustCompile(`[0-9]+ bytes free`)
 	plans  = regexp.MustCompile(`\bp1(\.[0-9a-f]{8})+\b`)
+	clocks = regexp.MustCompile(`since 20[0-9]{2}-(0[1-9]|1[0-2])-[0-9]{2} [0-9:]{8} UTC`)
 	takens = regexp.MustCompile(`taken: +.*`)
 )
 
@@ -149,6 +150,12 @@ func (w *world) stable(text string) string {
 		}
 		return id[:0] + strings.Repeat("0", len(id)-len(short)) + known[short]
 	}
+	text = clocks.ReplaceAllStringFunc(text, func(since string) string {
+		if strings.Contains(since, w.now.Format(time.DateOnly)) {
+			return since // by our clock
+		}
+		return "since then, by the array's clock"
+	})
 	text = plans.ReplaceAllString(text, "p1.version")
 	text = uuids.ReplaceAllStringFunc(text, func(id string) string {
 		n := number(id)

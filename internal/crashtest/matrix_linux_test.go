@@ -13,8 +13,11 @@ import (
 	"github.com/storagesnap/storagesnap/inventory/sqlite"
 )
 
-// deathsEnv says how many processes die, one after the other, before one may live: 2 unless said otherwise.
+// deathsEnv says how many processes die, one after the other, before one may live: 2 unless said otherwise, 1 in a short run.
 const deathsEnv = "STORAGESNAP_CRASHTEST_DEATHS"
+
+// short: a part will do.
+func short() bool { return testing.Short() || underRace }
 
 func deaths(t *testing.T) int {
 	t.Helper()
@@ -23,7 +26,7 @@ func deaths(t *testing.T) int {
 		require.NoError(t, err)
 		return n
 	}
-	if testing.Short() {
+	if short() {
 		return 1
 	}
 	return 2

@@ -43,7 +43,7 @@ func TestStoppedAndWoken(t *testing.T) {
 
 // step: a short run stops at some of the points only.
 func step() int {
-	if testing.Short() {
+	if short() {
 		return 5
 	}
 	return 1

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -50,6 +51,8 @@ type backend struct {
 	name string
 	drv  driver.Driver
 	able driver.Abilities
+	// sharing: its volumes are touched by each other's operations, as far as it was described.
+	sharing atomic.Bool
 
 	mu     sync.Mutex
 	status BackendStatus
@@ -194,6 +197,7 @@ func (e *Engine) describe(ctx context.Context, b *backend, fresh bool) (driver.D
 	}
 	b.status.State, b.status.Description = BackendUp, desc
 	if shares(desc.Facts) {
+		b.sharing.Store(true)
 		e.sharing.Store(true)
 	}
 	if b.slots == nil {

@@ -114,10 +114,5 @@ func (e *Engine) lockKeys(ctx context.Context, volumes []snapshot.VolumeID) []st
 
 func (e *Engine) sharingBackend(name string) bool {
 	b, err := e.backend(name)
-	if err != nil {
-		return false
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return shares(b.status.Description.Facts)
+	return err == nil && b.sharing.Load()
 }

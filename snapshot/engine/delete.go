@@ -56,7 +56,8 @@ func prepareDelete(ctx context.Context, r *run) (inventory.Change, error) {
 // deletable refuses, naming it, whatever stands in the way of a snapshot's deletion and can be known without the array.
 func (r *run) deletable(ctx context.Context, s snapshot.Snapshot) error {
 	if !s.Group.IsZero() && r.desc.Facts.GroupMemberDelete == driver.MemberDeleteRefused {
-		return driver.Blocked(driver.ErrUnsupported, []driver.Blocker{{Kind: "group", ID: s.Group.String(), Name: s.Name, Since: s.CreatedAt}},
+		whole := driver.Blocker{Kind: "group", ID: s.Group.String(), Name: s.Name, Since: s.CreatedAt}
+		return driver.Blocked(driver.ErrUnsupported, []driver.Blocker{whole},
 			"backend %q deletes no single members of a group; delete the group", r.b.name)
 	}
 	blockers, err := r.inTheWay(ctx, s)

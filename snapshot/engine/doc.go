@@ -53,17 +53,18 @@
 //
 // # Several volumes
 //
-// A group is one operation over all its volumes: one intent, one outcome, and between them the fewest calls that take all. What one
-// call of an array takes together is of one instant. If several calls are needed, on one backend or on many, a quiesce must hold
-// all writes meanwhile; without one the request is refused. A group says how consistent it is, how far apart its members may be, and
-// for how long writes were held. It is degraded while a member is missing or deleted, and goes with its last.
+// A group is one operation over all its volumes: one intent, one outcome, and between them the fewest calls that take all.
+// What one call of an array takes together is of one instant. If several calls are needed, on one backend or on many, a
+// quiesce must hold all writes meanwhile; without one the request is refused. A group says how consistent it is, how far
+// apart its members may be, and for how long writes were held. It is degraded while a member is missing or deleted, and
+// goes with its last.
 //
 // A freeze is a lease: its tokens and its longest time are in the journal before a host is asked, nothing is committed while it
 // lasts, a watchdog ends it should a call hang, and whoever takes an operation over thaws before anything else. A freeze that
 // did not last, or of which nobody can tell, counts as none: the snapshot says so, or is removed if the freeze was required.
 //
-// Where an array snapshots or rolls back a container as a whole, the container is locked for each operation on one of its volumes,
-// over all processes. Its revert names all volumes that it rolls back, lets go of them all, and gives them all back.
+// Where an array snapshots or rolls back a container as a whole, the container is locked for each operation on one of its
+// volumes, over all processes. Its revert names all volumes that it rolls back, lets go of them all, and gives them all back.
 //
 // # Guarantees
 //
@@ -84,7 +85,8 @@
 //
 // [Engine.Audit] compares the inventory with the arrays both ways: orphans (at the array, ours, without a record), missing ones
 // (the reverse), foreign ones (never touched), and what has another size, name or id than the inventory says. It changes nothing
-// unless asked to; then each change is an operation of its own: [Engine.Adopt], [Engine.Repair], [Engine.Drop] or [Engine.Import].
+// unless asked to; then each change is an operation of its own: [Engine.Adopt], [Engine.Repair], [Engine.Drop] or
+// [Engine.Import].
 // A restored old backup of the inventory is brought up to date in this way.
 //
 // # How long snapshots are kept

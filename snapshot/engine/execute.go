@@ -105,6 +105,9 @@ func (r *run) call(ctx context.Context, at driver.Attempt, f func(context.Contex
 	if !r.op.Undoing && r.op.Cursor < r.pivot() {
 		r.endUndoable.Store(&end)
 		defer r.endUndoable.Store(nil)
+		if r.cancelAsked.Load() { // before there was a call to interrupt
+			end()
+		}
 	}
 	ctx, over := r.stepSpan(ctx, r.doing(), at)
 	err := f(ctx)

@@ -171,7 +171,8 @@ func (r *run) planShots(ctx context.Context, q *Quiesce) (*Quiesce, error) {
 		return &required, nil
 	case why != nil:
 		return nil, driver.Blocked(driver.ErrUnsupported, driver.BlockersOf(why),
-			"the volumes cannot be taken in one call (%w), so they are of one instant only if a quiesce holds their writes; ask for one", why)
+			"the volumes cannot be taken in one call (%w), so they are of one instant only if a quiesce holds their writes; ask for one",
+			why)
 	}
 	return nil, driver.Errorf(driver.ErrUnsupported, "the volumes are on %d backends, so they are of one instant only if a quiesce "+
 		"holds their writes; ask for one", len(r.backends()))

@@ -49,7 +49,7 @@ func quiescedCreate(name string, q *engine.Quiesce) scene {
 			})
 			return err
 		},
-		after: func(w *world, s *stage, done bool) {
+		after: func(w *world, _ *stage, done bool) {
 			require.Empty(w.t, w.host.Frozen(), "whatever happened, the guest writes again")
 			rows, err := w.eng.Snapshots(ctx(w.t), w.volume.ID)
 			require.NoError(w.t, err)
@@ -283,13 +283,14 @@ func TestGroupMemberThatGoesOnlyWithItsGroup(t *testing.T) {
 func TestFreezeOfAGroup(t *testing.T) {
 	for name, test := range map[string]struct {
 		without []string
-		calls   time.Duration
+		calls   int
 	}{
 		"one call takes all": {nil, 1}, "one call for each": {[]string{"Groups"}, 32},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const latency = 10 * time.Millisecond
+				calls := time.Duration(test.calls) * latency
 				w := newWorld(t, settings{host: true, without: test.without})
 				defer w.close()
 				volumes := []snapshot.VolumeID{w.volume.ID}
@@ -304,8 +305,8 @@ func TestFreezeOfAGroup(t *testing.T) {
 				})
 				require.NoError(t, err)
 				require.Equal(t, snapshot.QuiesceFrozen, g.Quiesce)
-				require.LessOrEqual(t, g.Frozen, test.calls*latency*12/10)
-				require.GreaterOrEqual(t, g.Frozen, test.calls*latency)
+				require.LessOrEqual(t, g.Frozen, calls*12/10)
+				require.GreaterOrEqual(t, g.Frozen, calls)
 				t.Logf("32 volumes: writes were held for %s, %.2f calls", g.Frozen, float64(g.Frozen)/float64(latency))
 			})
 		})

@@ -51,7 +51,7 @@ func TestTakeOverWaitsForTheLastSend(t *testing.T) {
 			drivertest.Fault{Method: "CreateSnapshot", Call: 2, When: drivertest.Late, Err: lost, Delay: 9 * time.Second})
 		w.onCall(func(method string) {
 			if method == "CreateSnapshot" && w.faults.Fired() == 1 {
-				time.Sleep(8 * time.Second) // the second send is much later than the first
+				<-time.After(8 * time.Second) // the second send is much later than the first
 			}
 		})
 		go func() {
@@ -59,7 +59,7 @@ func TestTakeOverWaitsForTheLastSend(t *testing.T) {
 				Volume: w.volume.ID, Snapshot: one.ID, KeepCurrent: true, KeepName: "kept",
 			})
 		}()
-		time.Sleep(9 * time.Second)
+		<-time.After(9 * time.Second)
 		w.die()
 		w.open()
 		require.NoError(t, w.eng.Idle(ctx(t)))

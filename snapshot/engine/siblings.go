@@ -29,7 +29,9 @@ func (r *run) enlistSiblings(ctx context.Context, agreed []snapshot.VolumeID, ta
 
 // follow makes volumes members that are rolled back by another member's call, if the request names exactly those. The head of
 // each becomes its snapshot that was taken together with a target, if it has one.
-func (r *run) follow(ctx context.Context, siblings []inventory.Volume, agreed []snapshot.VolumeID, targets ...snapshot.Snapshot) error {
+func (r *run) follow(
+	ctx context.Context, siblings []inventory.Volume, agreed []snapshot.VolumeID, targets ...snapshot.Snapshot,
+) error {
 	for _, id := range agreed {
 		if !slices.ContainsFunc(siblings, func(v inventory.Volume) bool { return v.ID == id }) {
 			return driver.Errorf(driver.ErrInvalid, "volume %s is not rolled back with the others: do not name it", id)

@@ -198,7 +198,7 @@ func (s *soak) bystander(ctx context.Context, d *dice) {
 		case d.once(10) && !st.facts.SnapshotsDependent:
 			s.goneBy.Go(func() {
 				ref := st.array.AddForeignSnapshot(native, "by hand")
-				time.Sleep(time.Minute)
+				<-time.After(time.Minute)
 				_ = st.array.RemoveSnapshot(ref)
 			})
 		}
@@ -246,7 +246,7 @@ func (s *soak) settle() {
 		if !s.push() {
 			return
 		}
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 	}
 	for op, err := range s.inv.Operations(context.Background(), inventory.OperationQuery{Open: true}) {
 		require.NoError(s.t, err)

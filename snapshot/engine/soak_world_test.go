@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-
 	"github.com/storagesnap/storagesnap/driver"
 	"github.com/storagesnap/storagesnap/driver/drivertest"
 	"github.com/storagesnap/storagesnap/inventory"
