@@ -3,6 +3,7 @@ package engine_test
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -278,7 +279,7 @@ func (c *chance) host() string {
 
 // requests makes a random request of each kind. A kind that is missing here fails the test.
 func (c *chance) requests() map[string]func() engine.Request {
-	return map[string]func() engine.Request{
+	all := map[string]func() engine.Request{
 		"create": func() engine.Request {
 			return engine.CreateRequest{Volume: c.volume(), Name: c.name("snapshot"), Quiesce: c.quiesce()}
 		},
@@ -295,27 +296,6 @@ func (c *chance) requests() map[string]func() engine.Request {
 				req.KeepCurrent, req.KeepName = true, c.name("kept")
 			}
 			return req
-		},
-		"hold": func() engine.Request {
-			return engine.HoldRequest{Snapshot: c.snapshot(snapshot.VolumeID{}), Name: pick(c, []string{"one", "two"})}
-		},
-		"release": func() engine.Request {
-			id := c.snapshot(snapshot.VolumeID{})
-			_, _ = c.try(engine.HoldRequest{Snapshot: id, Name: "one"}) // it may have one
-			return engine.ReleaseRequest{Snapshot: id, Name: pick(c, []string{"one", "one", "two"})}
-		},
-		"set-expiry": func() engine.Request {
-			return engine.SetExpiryRequest{
-				Snapshot: c.snapshot(snapshot.VolumeID{}), At: pick(c, []time.Time{{}, day(1), day(9), day(-1)}),
-			}
-		},
-		"edit": func() engine.Request {
-			name := c.name("edited")
-			return engine.EditRequest{Snapshot: c.snapshot(snapshot.VolumeID{}), Name: &name}
-		},
-		"edit-volume": func() engine.Request {
-			name := c.name("edited")
-			return engine.EditVolumeRequest{Volume: c.volume(), Name: &name}
 		},
 		"delete-group": func() engine.Request { return engine.DeleteGroupRequest{Group: c.group()} },
 		"adopt": func() engine.Request {
@@ -370,6 +350,8 @@ func (c *chance) requests() map[string]func() engine.Request {
 			})}
 		},
 	}
+	maps.Copy(all, c.keepingRequests())
+	return all
 }
 
 func (c *chance) importRequest() engine.Request {
