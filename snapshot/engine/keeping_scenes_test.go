@@ -195,30 +195,3 @@ func editVolumeScene(before func(*world, *stage)) scene {
 		},
 	}
 }
-
-// keepingRequests are random requests that change how long a snapshot is kept, or what something is called.
-func (c *chance) keepingRequests() map[string]func() engine.Request {
-	return map[string]func() engine.Request{
-		"hold": func() engine.Request {
-			return engine.HoldRequest{Snapshot: c.snapshot(snapshot.VolumeID{}), Name: pick(c, []string{"one", "two"})}
-		},
-		"release": func() engine.Request {
-			id := c.snapshot(snapshot.VolumeID{})
-			_, _ = c.try(engine.HoldRequest{Snapshot: id, Name: "one"}) // it may have one
-			return engine.ReleaseRequest{Snapshot: id, Name: pick(c, []string{"one", "one", "two"})}
-		},
-		"set-expiry": func() engine.Request {
-			return engine.SetExpiryRequest{
-				Snapshot: c.snapshot(snapshot.VolumeID{}), At: pick(c, []time.Time{{}, day(1), day(9), day(-1)}),
-			}
-		},
-		"edit": func() engine.Request {
-			name := c.name("edited")
-			return engine.EditRequest{Snapshot: c.snapshot(snapshot.VolumeID{}), Name: &name}
-		},
-		"edit-volume": func() engine.Request {
-			name := c.name("edited")
-			return engine.EditVolumeRequest{Volume: c.volume(), Name: &name}
-		},
-	}
-}

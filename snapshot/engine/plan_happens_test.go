@@ -321,7 +321,7 @@ func (p *performed) heads(op inventory.Operation) {
 			continue
 		}
 		require.NoError(p.t, err)
-		if p.plan.Kind != "edit-volume" { // which plans by the name before
+		if op.Kind != "edit-volume" { // whose plan names the volume as it is known so far
 			require.Equal(p.t, planned.Name, v.Name)
 		}
 		switch after := planned.HeadAfter; {

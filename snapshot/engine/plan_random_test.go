@@ -298,30 +298,8 @@ func (c *chance) requests() map[string]func() engine.Request {
 			return req
 		},
 		"delete-group": func() engine.Request { return engine.DeleteGroupRequest{Group: c.group()} },
-		"adopt": func() engine.Request {
-			v, ref := c.orphan()
-			return engine.AdoptRequest{Volume: v, Snapshot: ref}
-		},
-		"drop": func() engine.Request {
-			if c.coin() {
-				v, ref := c.orphan()
-				return engine.DropRequest{Volume: v, Orphan: ref}
-			}
-			s := c.lost()
-			return engine.DropRequest{Volume: s.Volume, Snapshot: s.ID}
-		},
-		"repair": func() engine.Request {
-			if c.IntN(3) == 0 {
-				return c.regrown()
-			}
-			s := c.lost()
-			return engine.RepairRequest{
-				Finding: pick(c, []engine.FindingKind{engine.FindingMissing, engine.FindingMissing, engine.FindingReappeared}),
-				Volume:  s.Volume, Snapshot: s.ID,
-			}
-		},
-		"split":  func() engine.Request { return engine.SplitRequest{Volume: c.clone()} },
-		"delete": func() engine.Request { return engine.DeleteRequest{Snapshot: c.snapshot(snapshot.VolumeID{})} },
+		"split":        func() engine.Request { return engine.SplitRequest{Volume: c.clone()} },
+		"delete":       func() engine.Request { return engine.DeleteRequest{Snapshot: c.snapshot(snapshot.VolumeID{})} },
 		"revert": func() engine.Request {
 			v := c.volume()
 			req := engine.RevertRequest{Volume: v, Snapshot: c.snapshot(v), DropYounger: c.coin()}
@@ -350,8 +328,57 @@ func (c *chance) requests() map[string]func() engine.Request {
 			})}
 		},
 	}
-	maps.Copy(all, c.keepingRequests())
+	maps.Copy(all, c.bookRequests())
 	return all
+}
+
+// bookRequests are about what is written of volumes and snapshots.
+func (c *chance) bookRequests() map[string]func() engine.Request {
+	return map[string]func() engine.Request{
+		"hold": func() engine.Request {
+			return engine.HoldRequest{Snapshot: c.snapshot(snapshot.VolumeID{}), Name: pick(c, []string{"one", "two"})}
+		},
+		"release": func() engine.Request {
+			id := c.snapshot(snapshot.VolumeID{})
+			_, _ = c.try(engine.HoldRequest{Snapshot: id, Name: "one"}) // it may have one
+			return engine.ReleaseRequest{Snapshot: id, Name: pick(c, []string{"one", "one", "two"})}
+		},
+		"set-expiry": func() engine.Request {
+			return engine.SetExpiryRequest{
+				Snapshot: c.snapshot(snapshot.VolumeID{}), At: pick(c, []time.Time{{}, day(1), day(9), day(-1)}),
+			}
+		},
+		"edit": func() engine.Request {
+			name := c.name("edited")
+			return engine.EditRequest{Snapshot: c.snapshot(snapshot.VolumeID{}), Name: &name}
+		},
+		"edit-volume": func() engine.Request {
+			name := c.name("edited")
+			return engine.EditVolumeRequest{Volume: c.volume(), Name: &name}
+		},
+		"adopt": func() engine.Request {
+			v, ref := c.orphan()
+			return engine.AdoptRequest{Volume: v, Snapshot: ref}
+		},
+		"drop": func() engine.Request {
+			if c.coin() {
+				v, ref := c.orphan()
+				return engine.DropRequest{Volume: v, Orphan: ref}
+			}
+			s := c.lost()
+			return engine.DropRequest{Volume: s.Volume, Snapshot: s.ID}
+		},
+		"repair": func() engine.Request {
+			if c.IntN(3) == 0 {
+				return c.regrown()
+			}
+			s := c.lost()
+			return engine.RepairRequest{
+				Finding: pick(c, []engine.FindingKind{engine.FindingMissing, engine.FindingMissing, engine.FindingReappeared}),
+				Volume:  s.Volume, Snapshot: s.ID,
+			}
+		},
+	}
 }
 
 func (c *chance) importRequest() engine.Request {

@@ -24,8 +24,11 @@ type verb struct {
 	call func(ctx context.Context, e *engine.Engine, req engine.Request) (string, error)
 }
 
-func soakVerbs() []verb {
-	return append(groupVerbs(), []verb{
+func soakVerbs() []verb { return slices.Concat(groupVerbs(), snapshotVerbs(), volumeVerbs()) }
+
+// snapshotVerbs are those of one volume's snapshots.
+func snapshotVerbs() []verb {
+	return []verb{
 		{
 			name: "create", weight: 34, refusals: []driver.Class{driver.ErrNotFound, driver.ErrExhausted, driver.ErrUnsupported},
 			request: func(w *worker, c engine.Common) engine.Request {
@@ -81,6 +84,12 @@ func soakVerbs() []verb {
 				return v.ID.String(), err
 			},
 		},
+	}
+}
+
+// volumeVerbs are those of whole volumes.
+func volumeVerbs() []verb {
+	return []verb{
 		{
 			name: "import", weight: 6, refusals: []driver.Class{driver.ErrConflict, driver.ErrNotFound},
 			request: func(w *worker, c engine.Common) engine.Request {
@@ -123,7 +132,7 @@ func soakVerbs() []verb {
 				return "", e.DeleteVolume(ctx, req.(engine.DeleteVolumeRequest))
 			},
 		},
-	}...)
+	}
 }
 
 // groupVerbs are those of several volumes.
@@ -220,7 +229,7 @@ func revertRequest(w *worker, c engine.Common) engine.Request {
 	if req.KeepCurrent = w.dice.once(3); req.KeepCurrent {
 		req.KeepName = "kept"
 	}
-	if w.s.site(vol.Backend).unfenced() {
+	if w.s.site(vol.Backend).unfenced(vol) {
 		w.s.oracle.assert(vol.ID)
 		req.AssertDetached = &engine.Assertion{By: "the soak", Reason: "no guest writes from now on"}
 	}
