@@ -24,6 +24,7 @@ func cloneKind() *kind {
 	return &kind{
 		name: kindClone, format: 1, decode: decodeAs[CloneRequest], locate: locateNothing,
 		prepare: prepareClone, outcome: clonedOutcome, failed: cloneFailed,
+		abandon: abandonClone, leaves: cloneLeaves, explain: explainClone, aim: "clone {snapshot} into {volume}",
 		steps: map[string]step{
 			stepClone:      {do: doClone, undo: undoClone, tell: tellClone},
 			stepCloneGrant: {do: doCloneGrant, undo: undoCloneGrant, late: true, tell: tellCloneGrant},

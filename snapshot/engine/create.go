@@ -21,6 +21,7 @@ func createKind() *kind {
 		name: kindCreate, format: 1, decode: decodeAs[CreateRequest],
 		locate:  locateVolume(func(r CreateRequest) snapshot.VolumeID { return r.Volume }),
 		prepare: prepareCreate, outcome: createdOutcome, failed: createFailed,
+		abandon: abandonCreate, leaves: createLeaves, explain: explainCreate, aim: "take {snapshot} of {volume}",
 		steps: map[string]step{
 			stepCreate:   {do: doCreate, undo: undoCreate, find: findCreated, tell: tellCreate},
 			stepQuiesced: {do: doShots, find: findShots, tell: tellShots},

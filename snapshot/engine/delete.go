@@ -17,7 +17,10 @@ func deleteKind() *kind {
 	return &kind{
 		name: kindDelete, format: 1, decode: decodeAs[DeleteRequest], locate: locateDelete,
 		prepare: prepareDelete, outcome: deletedOutcome, failed: deleteFailed,
-		steps:  map[string]step{stepDelete: {do: doDelete, find: findDeleted, repeat: true, late: true, tell: tellDelete}},
+		abandon: abandonDelete, leaves: deleteLeaves, explain: explainDelete, aim: "delete {snapshot} of {volume}",
+		steps: map[string]step{
+			stepDelete: {do: doDelete, find: findDeleted, repeat: true, late: true, assume: wordSuffices, tell: tellDelete},
+		},
 		pivots: []string{stepDelete},
 		ends:   says("the snapshot is not in the tree any more, and its children are its parent's"),
 		after:  afterDelete,

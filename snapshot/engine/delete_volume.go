@@ -24,12 +24,15 @@ func deleteVolumeKind() *kind {
 		name: kindDeleteVolume, format: 1, decode: decodeAs[DeleteVolumeRequest],
 		locate:  locateVolume(func(r DeleteVolumeRequest) snapshot.VolumeID { return r.Volume }),
 		prepare: prepareDeleteVolume, outcome: volumeDeletedOutcome, failed: deleteVolumeFailed,
+		abandon: abandonDeleteVolume, leaves: deleteVolumeLeaves, explain: explainDeleteVolume, aim: "delete {volume}",
 		steps: map[string]step{
 			stepDetach:        {do: doDetach, undo: undoDetach, tell: tellDetach},
 			stepRevoke:        {do: doRevoke, undo: undoRevoke, late: true, tell: tellRevoke},
 			stepCondemn:       {do: doCondemn, undo: undoCondemn, tell: tellCondemn},
-			stepDropSnapshots: {do: doDropSnapshots, repeat: true, late: true, tell: tellDropSnapshots},
-			stepDeleteVolume:  {do: doDeleteVolume, find: findVolumeDeleted, repeat: true, late: true, tell: tellDeleteVolume},
+			stepDropSnapshots: {do: doDropSnapshots, repeat: true, late: true, several: true, tell: tellDropSnapshots},
+			stepDeleteVolume: {
+				do: doDeleteVolume, find: findVolumeDeleted, repeat: true, late: true, assume: wordSuffices, tell: tellDeleteVolume,
+			},
 		},
 		pivots: []string{stepDropSnapshots, stepDeleteVolume}, goBack: true,
 		ends:  endsDeleteVolume,

@@ -54,6 +54,7 @@ func dropKind() *kind {
 		name: kindDrop, format: 1, decode: decodeAs[DropRequest],
 		locate:  locateVolume(func(r DropRequest) snapshot.VolumeID { return r.Volume }),
 		prepare: prepareDrop, outcome: droppedOutcome, failed: dropFailed,
+		abandon: dropFailed, leaves: dropLeaves, aim: "delete a snapshot of {volume} that no record has",
 		steps:  map[string]step{stepDelete: {do: doDelete, find: findDeleted, repeat: true, late: true, tell: tellDelete}},
 		pivots: []string{stepDelete},
 		ends:   endsDrop,

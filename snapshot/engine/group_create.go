@@ -62,8 +62,10 @@ func createGroupKind() *kind {
 			return sortedIDs(slices.Clone(req.(CreateGroupRequest).Volumes)), nil //nolint:forcetypeassert,errcheck // its own
 		},
 		prepare: prepareCreateGroup, outcome: groupCreatedOutcome, failed: createGroupFailed,
+		abandon: createGroupFailed, leaves: createLeaves, explain: explainCreate,
+		aim: "take snapshots of several volumes at one instant",
 		steps: map[string]step{
-			stepGroup: {do: doShots, find: findShots, tell: tellShots},
+			stepGroup: {do: doShots, find: findShots, several: true, tell: tellShots},
 			stepThaw:  {do: doThaw, tell: tellThaw},
 		},
 		pivots: []string{stepGroup},

@@ -23,6 +23,7 @@ func importKind() *kind {
 		ends:    endsImport,
 		after:   afterImport,
 		touches: func(*run) bool { return false },
+		explain: explainImport, aim: "put {volume} under management",
 	}
 }
 

@@ -290,7 +290,7 @@ func (s *soak) mayWait(op inventory.Operation) bool {
 		}
 		switch st := s.site(vol.Backend); op.Kind {
 		case "revert", "revert-group":
-			if st.unfenced() {
+			if st.unfenced(vol) {
 				return true
 			}
 		case "delete-volume":

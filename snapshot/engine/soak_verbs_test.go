@@ -229,7 +229,7 @@ func revertRequest(w *worker, c engine.Common) engine.Request {
 	if req.KeepCurrent = w.dice.once(3); req.KeepCurrent {
 		req.KeepName = "kept"
 	}
-	if w.s.site(vol.Backend).unfenced() {
+	if w.s.site(vol.Backend).unfenced(vol) {
 		w.s.oracle.assert(vol.ID)
 		req.AssertDetached = &engine.Assertion{By: "the soak", Reason: "no guest writes from now on"}
 	}

@@ -88,8 +88,10 @@ func (s *site) lacks(ability string) bool {
 	return slices.Contains(s.without, ability)
 }
 
-// unfenced: only a person's word keeps writers away from its volumes.
-func (s *site) unfenced() bool { return s.host == nil && s.lacks("Access") && !s.facts.RevertFenced }
+// unfenced: only a person's word keeps writers away from the volume.
+func (s *site) unfenced(vol inventory.Volume) bool {
+	return vol.Host == "" && s.lacks("Access") && !s.facts.RevertFenced
+}
 
 // plant makes calls go wrong with the given chance. Describe is asked under a lock, so it never takes its time.
 func (s *site) plant(seed uint64, chance float64) {

@@ -39,7 +39,8 @@ func splitKind() *kind {
 		name: kindSplit, format: 1, decode: decodeAs[SplitRequest],
 		locate:  locateVolume(func(r SplitRequest) snapshot.VolumeID { return r.Volume }),
 		prepare: prepareSplit, outcome: splitOutcome, failed: splitFailed,
-		steps:  map[string]step{stepSplit: {do: doSplit, repeat: true, tell: tellSplit}},
+		abandon: splitFailed, leaves: splitLeaves, explain: explainSplit, aim: "make {volume} independent of {snapshot}",
+		steps:  map[string]step{stepSplit: {do: doSplit, repeat: true, several: true, tell: tellSplit}},
 		pivots: []string{stepSplit},
 		ends:   says("the clone needs its snapshot no more"),
 	}

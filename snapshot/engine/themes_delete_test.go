@@ -91,6 +91,9 @@ func TestThemeStuckDeletes(t *testing.T) {
 		require.Len(t, w.array.Volumes(), 1)
 		require.Zero(t, w.tree().Len())
 	})
+}
+
+func TestThemeStuckDeletesOfWhatIsLeft(t *testing.T) {
 	t.Run("a backend cannot be removed under snapshots that only it can delete", func(t *testing.T) {
 		w := newWorld(t, settings{})
 		s := w.create("still there")
@@ -128,6 +131,9 @@ func TestThemeStuckDeletes(t *testing.T) {
 		require.Zero(t, w.tree().Len())
 		require.Zero(t, w.now().SnapshotCount)
 	})
+}
+
+func TestThemeStuckDeletesOfVolumes(t *testing.T) {
 	t.Run("a volume whose clones need its snapshots is refused before anything is taken from its machine", func(t *testing.T) {
 		w := newWorld(t, settings{facts: driver.Facts{CloneDependence: driver.CloneDependent}, host: true})
 		s := w.create("source")

@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -134,12 +133,12 @@ func TestThemeRetryStorms(t *testing.T) {
 				drivertest.Fault{Method: "DeleteSnapshot", Err: driver.Errorf(driver.ErrBusy, "a clone is being made")})
 			err := w.eng.Delete(ctx(t), engine.DeleteRequest{Snapshot: s.ID})
 			require.ErrorIs(t, err, driver.ErrBusy)
-			time.Sleep(24 * time.Hour)
+			<-time.After(24 * time.Hour)
 			calls := w.faults.Fired()
 			require.Greater(t, calls, 24, "it goes on by itself")
 			require.Less(t, calls, 3*24*6+60, "three tries each ten minutes at most")
 			w.faults.Clear()
-			time.Sleep(time.Hour)
+			<-time.After(time.Hour)
 			require.Zero(t, w.tree().Len())
 		})
 	})
@@ -159,21 +158,24 @@ func TestThemeRetryStorms(t *testing.T) {
 				require.NoError(t, err)
 			}
 			w.faults.Clear()
-			time.Sleep(time.Hour)
+			<-time.After(time.Hour)
 		})
 	})
 	t.Run("the wait for a turn does not count against the call's time", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, settings{limits: driver.Limits{Requests: 1}, opts: engine.Options{CallTimeout: time.Minute}})
 			defer w.close()
+			var volumes []snapshot.VolumeID
+			for range 10 {
+				vol, err := w.eng.Import(ctx(t), engine.ImportRequest{Backend: "array", Native: w.array.AddVolume(size)})
+				require.NoError(t, err)
+				volumes = append(volumes, vol.ID)
+			}
 			w.faults.Add(drivertest.Fault{Method: "CreateSnapshot", When: drivertest.Slow, Delay: 50 * time.Second})
 			var creates sync.WaitGroup
-			for range 10 {
-				native := w.array.AddVolume(size)
-				vol, err := w.eng.Import(ctx(t), engine.ImportRequest{Backend: "array", Native: native})
-				require.NoError(t, err)
+			for _, id := range volumes {
 				creates.Go(func() {
-					_, err := w.eng.Create(context.Background(), engine.CreateRequest{Volume: vol.ID, Name: "in a queue"})
+					_, err := w.eng.Create(ctxFor(t, time.Hour), engine.CreateRequest{Volume: id, Name: "in a queue"})
 					require.NoError(t, err)
 				})
 			}

@@ -72,6 +72,9 @@ func TestThemeRevert(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, byte(1), w.content(again.Native))
 	})
+}
+
+func TestThemeRevertAndAttachment(t *testing.T) {
 	t.Run("a detached volume can be reverted, and stays detached", func(t *testing.T) {
 		w := newWorld(t, settings{host: true})
 		w.fill(1)

@@ -39,37 +39,31 @@ func (e *Engine) Wait(ctx context.Context, id inventory.OperationID) (inventory.
 	}
 }
 
-// Cancel asks an operation of this process to be undone. Before the pivot it is, and ends as Failed; after it the operation
-// goes on, since it can only be completed. An operation that waits is taken up and undone, if its journal allows.
-// Cancel does not wait. Errors: ErrNotFound, ErrBusy when another process works on it.
-func (e *Engine) Cancel(ctx context.Context, id inventory.OperationID) error {
-	if r := e.running(id); r != nil {
-		r.cancel()
-		return nil
-	}
-	return e.takeUpByID(ctx, id, true)
-}
-
-// Retry takes up an operation that waits, at once. It does not wait for it. Errors: ErrNotFound, ErrInvalid when the operation
-// does not wait, ErrBusy when another process works on it.
+// Retry takes up an operation that waits, or that nobody works on any more, at once. It does not wait for it.
+// Errors: ErrNotFound; ErrInvalid when the operation has ended, or was suspended by a person (resume it); ErrBusy when
+// another process works on it.
 func (e *Engine) Retry(ctx context.Context, id inventory.OperationID) error {
 	if e.running(id) != nil {
 		return nil
 	}
-	return e.takeUpByID(ctx, id, false)
-}
-
-func (e *Engine) takeUpByID(ctx context.Context, id inventory.OperationID, cancel bool) error {
 	op, err := e.inv.Operation(ctx, id)
+	if err != nil {
+		return classified(err)
+	}
+	if w := suspension(op); w != nil {
+		return driver.Errorf(driver.ErrInvalid, "operation %s was suspended %s; resume it", id, w)
+	}
+	if !op.State.Open() {
+		return driver.Errorf(driver.ErrInvalid, "operation %s has ended: it is %s", id, op.State)
+	}
+	free, err := e.unattended(ctx, op)
 	switch {
 	case err != nil:
-		return classified(err)
-	case !op.State.Open() && cancel:
-		return nil
-	case op.State != inventory.Waiting && op.State != inventory.Queued:
-		return driver.Errorf(driver.ErrInvalid, "operation %s is %s", id, op.State)
+		return err
+	case !free:
+		return driver.Errorf(driver.ErrBusy, "operation %s is being worked on by %q", id, op.LeaseOwner)
 	}
-	return e.takeUp(ctx, op, cancel)
+	return e.takeUp(ctx, op, nil)
 }
 
 // cancel makes the run turn back at the next step, and interrupts a call that can be undone.
