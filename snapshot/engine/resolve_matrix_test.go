@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -143,7 +144,10 @@ type journal struct {
 	Token    driver.Token       `json:"token"`
 	Ref      driver.SnapshotRef `json:"ref"`
 	Snapshot snapshot.ID        `json:"snapshot"`
-	Others   []journal          `json:"others"`
+	Net      struct {
+		At time.Time `json:"at"`
+	} `json:"net"`
+	Others []journal `json:"others"`
 }
 
 // parts are those of all volumes of the operation.
@@ -168,6 +172,8 @@ func (p *plight) truth(w *world, op inventory.Operation) (done, not bool) {
 		done = there(func(s driver.Snapshot) bool { return s.Ref.Token == j.Token })
 	case "DeleteSnapshot":
 		done = !there(func(s driver.Snapshot) bool { return s.Ref.ID == j.Ref.ID })
+	case "SetExpiry":
+		done = there(func(s driver.Snapshot) bool { return s.Ref.ID == j.Ref.ID && s.Expires.Equal(j.Net.At) })
 	case "DeleteVolume":
 		done = !slices.Contains(w.array.Volumes(), j.Native)
 	case "Revert":
@@ -285,7 +291,10 @@ func (p *plight) judgeHead(t testing.TB, w *world, op inventory.Operation) {
 // point and the same is decided again.
 func TestEveryChoice(t *testing.T) {
 	// These touch the inventory alone, most in one commit; retry and undo are played by the crash matrix.
-	needless := []string{"import", "forget", "adopt", "repair", "repair, changed id", "drop, record"}
+	needless := []string{
+		"import", "forget", "adopt", "repair", "repair, changed id", "drop, record",
+		"hold", "hold, expiring", "hold, array", "release, expiring", "set expiry", "edit", "edit volume",
+	}
 	for _, sc := range decisionScenes() {
 		if slices.Contains(needless, sc.name) {
 			continue
