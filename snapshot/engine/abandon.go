@@ -98,13 +98,10 @@ func abandonDeleteGroup(ctx context.Context, r *run) (inventory.Change, error) {
 // place, that of before if it was never sent, and else nothing.
 func abandonRevert(ctx context.Context, r *run) (inventory.Change, error) {
 	if r.allRolledBack() {
-		if err := r.spareAll(ctx); err != nil {
-			return inventory.Change{}, err
-		}
 		change, _, err := r.kind.outcome(ctx, r)
 		return change, err
 	}
-	if err := errors.Join(r.missing(ctx), r.spareAll(ctx)); err != nil {
+	if err := r.missing(ctx); err != nil {
 		return inventory.Change{}, err
 	}
 	change := inventory.Change{Volumes: r.headers(func(m *member) inventory.Volume {

@@ -40,7 +40,7 @@ func (e *Engine) SetExpiry(ctx context.Context, req SetExpiryRequest) (snapshot.
 
 func setExpiryKind() *kind {
 	k := keepingKind(kindSetExpiry, "the snapshot has the expiry", checkSetExpiry, applySetExpiry)
-	k.decode, k.aim = decodeAs[SetExpiryRequest], "change when {snapshot} of {volume} expires"
+	k.decode = decodeAs[SetExpiryRequest]
 	return k
 }
 

@@ -91,17 +91,6 @@ func saySnapshots() map[string]say {
 			aim:  "write records of the snapshots that the array has of {volume}",
 			done: "the snapshots that the array has of {volume} are recorded",
 		},
-		stepCondemnYounger: {
-			aim:     "mark the younger snapshots of {volume}, so that nobody begins to use or hold one",
-			done:    "the younger snapshots of {volume} are marked as going; the array still has them",
-			unknown: "only part of the younger snapshots of {volume} may be marked as going; the array still has them",
-			undone:  "the younger snapshots of {volume} are ready again",
-		},
-		stepSpareYounger: {
-			aim:     "make ready again what the array has not dropped",
-			done:    "what the array has not dropped is ready again",
-			unknown: "only part of what the array has not dropped may be ready again",
-		},
 		stepCondemn: {
 			aim:     "mark the snapshots of {volume}, so that nobody begins to use one",
 			done:    "the snapshots of {volume} are marked as going; the array still has them",

@@ -88,13 +88,13 @@ func (e *Engine) snapshotVerb(ctx context.Context, req Request) (snapshot.Snapsh
 
 func holdKind() *kind {
 	k := keepingKind(kindHold, "the snapshot has the hold, and is not deleted while it has one", checkHold, applyHold)
-	k.decode, k.aim = decodeAs[HoldRequest], "hold {snapshot} of {volume}"
+	k.decode = decodeAs[HoldRequest]
 	return k
 }
 
 func releaseKind() *kind {
 	k := keepingKind(kindRelease, "the snapshot does not have the hold any more", checkRelease, applyRelease)
-	k.decode, k.aim = decodeAs[ReleaseRequest], "release {snapshot} of {volume}"
+	k.decode = decodeAs[ReleaseRequest]
 	return k
 }
 

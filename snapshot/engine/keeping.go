@@ -49,13 +49,9 @@ func keepingKind(
 		},
 		outcome: func(ctx context.Context, r *run) (inventory.Change, any, error) { return keptOutcome(ctx, r, apply) },
 		failed:  keepingFailed,
-		abandon: func(ctx context.Context, r *run) (inventory.Change, error) { return abandonKeeping(ctx, r, apply) },
-		leaves:  keepingLeaves, explain: explainKeeping,
-		steps: map[string]step{stepSetExpiry: {
-			do: doSetExpiry, find: findExpiry, repeat: true, late: true, assume: wordSuffices, say: saySetExpiry(), tell: tellSetExpiry,
-		}},
-		pivots: []string{stepSetExpiry},
-		ends:   says(ends),
+		steps:   map[string]step{stepSetExpiry: {do: doSetExpiry, find: findExpiry, repeat: true, late: true, tell: tellSetExpiry}},
+		pivots:  []string{stepSetExpiry},
+		ends:    says(ends),
 	}
 }
 
@@ -156,20 +152,6 @@ func keepingFailed(ctx context.Context, r *run) (inventory.Change, error) {
 	before := row
 	before.ExpiresAt = r.p.Net.Expires
 	return inventory.Change{Volumes: r.volumeChange(r.unpend()), Put: changed(row, before)}, nil
-}
-
-// abandonKeeping leaves a record that is true whatever the array was told: a hold that was asked for is not there, one that was
-// to be released is not any more, and an expiry that the array may have is in the record.
-func abandonKeeping(ctx context.Context, r *run, apply func(*run, *snapshot.Snapshot)) (inventory.Change, error) {
-	row, err := r.rowNow(ctx, r.p.Snapshot)
-	if err != nil {
-		return inventory.Change{}, err
-	}
-	after := row
-	if r.op.Kind == kindRelease {
-		apply(r, &after)
-	}
-	return inventory.Change{Volumes: r.volumeChange(r.unpend()), Put: changed(row, after)}, nil
 }
 
 // netOf is when the array shall delete a snapshot of the volume in focus by itself: later than we would, so that the tree knows

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -144,10 +143,7 @@ type journal struct {
 	Token    driver.Token       `json:"token"`
 	Ref      driver.SnapshotRef `json:"ref"`
 	Snapshot snapshot.ID        `json:"snapshot"`
-	Net      struct {
-		At time.Time `json:"at"`
-	} `json:"net"`
-	Others []journal `json:"others"`
+	Others   []journal          `json:"others"`
 }
 
 // parts are those of all volumes of the operation.
@@ -172,8 +168,6 @@ func (p *plight) truth(w *world, op inventory.Operation) (done, not bool) {
 		done = there(func(s driver.Snapshot) bool { return s.Ref.Token == j.Token })
 	case "DeleteSnapshot":
 		done = !there(func(s driver.Snapshot) bool { return s.Ref.ID == j.Ref.ID })
-	case "SetExpiry":
-		done = there(func(s driver.Snapshot) bool { return s.Ref.ID == j.Ref.ID && s.Expires.Equal(j.Net.At) })
 	case "DeleteVolume":
 		done = !slices.Contains(w.array.Volumes(), j.Native)
 	case "Revert":
@@ -291,10 +285,7 @@ func (p *plight) judgeHead(t testing.TB, w *world, op inventory.Operation) {
 // point and the same is decided again.
 func TestEveryChoice(t *testing.T) {
 	// These touch the inventory alone, most in one commit; retry and undo are played by the crash matrix.
-	needless := []string{
-		"import", "forget", "adopt", "repair", "repair, changed id", "drop, record",
-		"hold", "hold, expiring", "hold, array", "release, expiring", "set expiry", "edit", "edit volume",
-	}
+	needless := []string{"import", "forget", "adopt", "repair", "repair, changed id", "drop, record"}
 	for _, sc := range decisionScenes() {
 		if slices.Contains(needless, sc.name) {
 			continue

@@ -46,11 +46,6 @@ func (r *run) setYounger(ctx context.Context, state snapshot.State, allow func(s
 	return nil
 }
 
-// spareAll is doSpareYounger for every member.
-func (r *run) spareAll(ctx context.Context) error {
-	return r.each(func() error { return r.setYounger(ctx, snapshot.Ready, anyway) })
-}
-
 func tellCondemnYounger(*run) PlannedStep {
 	return PlannedStep{
 		Does: "the younger snapshots that the array may drop are marked, so that nobody begins to use or hold one",
