@@ -97,12 +97,12 @@ func abandonDeleteGroup(ctx context.Context, r *run) (inventory.Change, error) {
 // abandonRevert says of each volume's content what is known: that of the snapshot once the rollback is known to have taken
 // place, that of before if it was never sent, and else nothing.
 func abandonRevert(ctx context.Context, r *run) (inventory.Change, error) {
+	if err := r.settleYounger(ctx); err != nil {
+		return inventory.Change{}, err
+	}
 	if r.allRolledBack() {
 		change, _, err := r.kind.outcome(ctx, r)
 		return change, err
-	}
-	if err := r.missing(ctx); err != nil {
-		return inventory.Change{}, err
 	}
 	change := inventory.Change{Volumes: r.headers(func(m *member) inventory.Volume {
 		switch vol := r.released(m); r.rolled(m) { //nolint:exhaustive // what was not sent changed nothing
@@ -155,48 +155,34 @@ func (r *run) keptForSure() bool {
 	return !r.op.Undoing && r.p.Kept != nil && r.stateOf(stepKeep) == inventory.StepDone
 }
 
-// missing marks what the array has dropped or may have, where not all that was wanted is known to be done. It may take
-// several commits; repeated, it does what is left.
-func (r *run) missing(ctx context.Context) error {
-	var rows []snapshot.Snapshot
+// settleYounger says of the younger snapshots what is known: those that the array has dropped, or may have, are missing,
+// unless the outcome takes them out of the tree; the others are ready again. It may take several commits; repeated, it does
+// what is left.
+func (r *run) settleYounger(ctx context.Context) error {
+	all := r.allRolledBack()
 	for _, m := range r.members {
-		refs := slices.Clone(m.p.Dropped)
-		if r.rolled(m) == inventory.StepSent {
-			refs = append(refs, m.p.MayDrop...)
+		lost, sent := m.p.Dropped, r.rolled(m) == inventory.StepSent
+		if sent {
+			lost = m.p.MayDrop
 		}
-		for _, ref := range refs {
-			found, err := r.rowsOf(ctx, ref)
-			if err != nil {
-				return err
-			}
-			rows = append(rows, found...)
+		spared := func(s snapshot.Snapshot) bool {
+			return s.State == snapshot.Deleting && isOneOf(s, m.p.MayDrop) && !isOneOf(s, lost)
 		}
-	}
-	for chunk := range slices.Chunk(rows, inventory.MaxChange-1) {
-		if err := r.commit(ctx, inventory.Change{Put: chunk}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// rowsOf returns the records of all members that stand for what the array calls ref, marked missing unless they are.
-func (r *run) rowsOf(ctx context.Context, ref driver.SnapshotRef) ([]snapshot.Snapshot, error) {
-	var rows []snapshot.Snapshot
-	for _, m := range r.members {
-		err := r.with(m, func() error {
-			row, found, err := r.rowOf(ctx, ref)
-			if found && row.State != snapshot.Missing {
-				row.State = snapshot.Missing
-				rows = append(rows, row)
-			}
-			return err
+		missing := func(s snapshot.Snapshot) bool { return !all && isOneOf(s, lost) }
+		err := r.each(func() error {
+			return errors.Join(r.setStates(ctx, snapshot.Ready, spared, anyway), r.setStates(ctx, snapshot.Missing, missing, anyway))
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return rows, nil
+	return r.reload(ctx)
+}
+
+func isOneOf(s snapshot.Snapshot, refs []driver.SnapshotRef) bool {
+	return slices.ContainsFunc(refs, func(ref driver.SnapshotRef) bool {
+		return ref.ID == s.Native && string(ref.Volume) == s.NativeVolume
+	})
 }
 
 func revertLeaves(r *run) string {
@@ -313,6 +299,22 @@ func splitLeaves(r *run) string {
 
 func dropLeaves(r *run) string {
 	return fmt.Sprintf("the array may still have the snapshot (token %s); the next audit tells", r.p.Token)
+}
+
+// abandonKeeping leaves the expiry that the intent wrote once the array may have been told: the tree is to know first.
+func abandonKeeping(ctx context.Context, r *run) (inventory.Change, error) {
+	if !r.sent() {
+		return keepingFailed(ctx, r)
+	}
+	return inventory.Change{Volumes: r.volumeChange(r.unpend())}, nil
+}
+
+func keepingLeaves(r *run) string {
+	if !r.sent() {
+		return "{snapshot} is kept as long as before"
+	}
+	return "when the array deletes {snapshot} by itself is not known: set its expiry again; a hold that was to be set is not set, and one " +
+		"that was to be released is not released"
 }
 
 // leftovers lists what an abandonment leaves, for all members.

@@ -89,6 +89,12 @@ func explainSplit(r *run, x *Explanation) {
 	x.DoNot = append(x.DoNot, "delete {snapshot} at the array: {volume} may still need it")
 }
 
+func explainKeeping(_ *run, x *Explanation) {
+	x.Now = append(x.Now, "{volume} is in use as ever; when the array deletes {snapshot} by itself may have changed or not")
+	x.Safe = append(x.Safe, "using {volume}: its machine runs on")
+	x.DoNot = append(x.DoNot, "change the expiry of {snapshot} at the array by hand: the operation sets it")
+}
+
 func explainImport(_ *run, x *Explanation) {
 	x.Now = append(x.Now, "only records are written; nothing is touched at the array")
 	x.Safe = append(x.Safe, "using the volume: its machine runs on")

@@ -91,6 +91,22 @@ func saySnapshots() map[string]say {
 			aim:  "write records of the snapshots that the array has of {volume}",
 			done: "the snapshots that the array has of {volume} are recorded",
 		},
+		stepSetExpiry: {
+			aim:     "tell the array when it shall delete {snapshot} by itself",
+			done:    "the array knows when it shall delete {snapshot} by itself",
+			unknown: "whether the array knows when it shall delete {snapshot} by itself is not known",
+		},
+		stepCondemnYounger: {
+			aim:     "mark the younger snapshots that the array may drop, so that nobody begins to use one",
+			done:    "the younger snapshots are marked as going",
+			unknown: "only part of the younger snapshots may be marked as going; the array still has them",
+			undone:  "the younger snapshots are ready again",
+		},
+		stepSpareYounger: {
+			aim:     "make ready again what the array has not dropped",
+			done:    "what the array has not dropped is ready again",
+			unknown: "what the array has not dropped may still be marked as going",
+		},
 		stepCondemn: {
 			aim:     "mark the snapshots of {volume}, so that nobody begins to use one",
 			done:    "the snapshots of {volume} are marked as going; the array still has them",
