@@ -105,7 +105,7 @@ func abandonRevert(ctx context.Context, r *run) (inventory.Change, error) {
 		return change, err
 	}
 	change := inventory.Change{Volumes: r.headers(func(m *member) inventory.Volume {
-		switch vol := r.released(m); r.rolled(m) { //nolint:exhaustive // what was not sent changed nothing
+		switch vol := r.released(m); r.rolled(m) {
 		case inventory.StepDone:
 			return r.afterRollback(m)
 		case inventory.StepSent:
@@ -313,8 +313,8 @@ func keepingLeaves(r *run) string {
 	if !r.sent() {
 		return "{snapshot} is kept as long as before"
 	}
-	return "when the array deletes {snapshot} by itself is not known: set its expiry again; a hold that was to be set is not set, and one " +
-		"that was to be released is not released"
+	return "when the array deletes {snapshot} by itself is not known: set its expiry again; a hold that was to be set is not set, " +
+		"and one that was to be released is not released"
 }
 
 // leftovers lists what an abandonment leaves, for all members.
