@@ -31,7 +31,7 @@ func revertKind() *kind {
 		steps: map[string]step{
 			stepDetach: {do: doDetach, undo: undoDetach, tell: tellDetach},
 			stepRevoke: {do: doRevoke, undo: undoRevoke, late: true, tell: tellRevoke},
-			stepKeep:   {do: doKeep, undo: undoKeep, tell: tellKeep},
+			stepKeep:   {do: doKeep, undo: undoKeep, late: true, tell: tellKeep},
 			stepRevert: {do: doRevert, repeat: true, late: true, assume: assumeReverted, tell: tellRevert},
 			stepReread: {do: doReread, read: true, tell: tellReread},
 			stepGrant:  {do: doGrant, late: true, tell: tellGrant},
