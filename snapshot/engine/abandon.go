@@ -105,7 +105,7 @@ func abandonRevert(ctx context.Context, r *run) (inventory.Change, error) {
 		return change, err
 	}
 	change := inventory.Change{Volumes: r.headers(func(m *member) inventory.Volume {
-		switch vol := r.released(m); r.rolled(m) { //nolint:exhaustive // what was not sent changed nothing
+		switch vol := r.released(m); r.rolled(m) {
 		case inventory.StepDone:
 			return r.afterRollback(m)
 		case inventory.StepSent:

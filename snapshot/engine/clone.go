@@ -249,7 +249,7 @@ func clonedOutcome(ctx context.Context, r *run) (inventory.Change, any, error) {
 	vol.Independent = r.planned(stepCloneSplit)
 	change, err := r.unpinned(ctx, r.volumeChange(vol))
 	change.Records = []inventory.RecordChange{nameSeen(vol.ID, now.Name, 0)}
-	return change, result{Volume: vol.ID, Snapshot: r.d.Snapshot}, err
+	return change, Result{Volume: vol.ID, Snapshot: r.d.Snapshot}, err
 }
 
 func cloneFailed(ctx context.Context, r *run) (inventory.Change, error) {

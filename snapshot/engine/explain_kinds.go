@@ -83,7 +83,7 @@ func explainClone(r *run, x *Explanation) {
 		"show {volume} to a host by hand: unless it is given an identity of its own, it is taken for its source")
 }
 
-func explainSplit(r *run, x *Explanation) {
+func explainSplit(_ *run, x *Explanation) {
 	x.Now = append(x.Now, "{volume} is in use as ever; it may still share data with {snapshot}")
 	x.Safe = append(x.Safe, "using {volume}: its machine runs on")
 	x.DoNot = append(x.DoNot, "delete {snapshot} at the array: {volume} may still need it")

@@ -140,7 +140,7 @@ func keptOutcome(ctx context.Context, r *run, apply func(*run, *snapshot.Snapsho
 	}
 	after := row
 	apply(r, &after)
-	res := result{Volume: row.Volume, Snapshot: row.ID}
+	res := Result{Volume: row.Volume, Snapshot: row.ID}
 	if r.p.Net == nil {
 		return inventory.Change{Put: changed(row, after)}, res, nil
 	}

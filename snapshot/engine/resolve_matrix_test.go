@@ -170,12 +170,12 @@ func (p *plight) truth(w *world, op inventory.Operation) (done, not bool) {
 		done = !there(func(s driver.Snapshot) bool { return s.Ref.ID == j.Ref.ID })
 	case "DeleteVolume":
 		done = !slices.Contains(w.array.Volumes(), j.Native)
-	default:
-		return false, false
 	case "Revert":
 		if done = w.rolledBack(j); w.array.Partial(j.Native) {
 			return false, false
 		}
+	default:
+		return false, false
 	}
 	return done, !done
 }
