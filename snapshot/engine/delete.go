@@ -81,13 +81,22 @@ func (r *run) inTheWay(ctx context.Context, s snapshot.Snapshot) ([]driver.Block
 			if err != nil {
 				return nil, classified(err)
 			}
-			if o.TakenAt.After(s.TakenAt) { // whatever its parent is: the array goes by time
+			if isYounger(o, s) { // whatever its parent is: the array goes by time
 				blockers = append(blockers, driver.Blocker{Kind: "snapshot", ID: o.ID.String(), Name: o.Name, Since: o.CreatedAt})
 			}
 		}
 	}
 	clones, err := r.clonesOf(ctx, s)
 	return append(blockers, clones...), err
+}
+
+// isYounger reports whether o was taken after s of the same volume. Many arrays count seconds; of one instant, what we asked
+// for later is younger. Of what was there before us nobody can tell.
+func isYounger(o, s snapshot.Snapshot) bool {
+	if !o.TakenAt.Equal(s.TakenAt) {
+		return o.TakenAt.After(s.TakenAt)
+	}
+	return o.Lineage == snapshot.Recorded && o.ID.String() > s.ID.String()
 }
 
 // clonesOf lists the clones that need the snapshot.
