@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -249,7 +250,7 @@ func clonedOutcome(ctx context.Context, r *run) (inventory.Change, any, error) {
 	vol.Independent = r.planned(stepCloneSplit)
 	change, err := r.unpinned(ctx, r.volumeChange(vol))
 	change.Records = []inventory.RecordChange{nameSeen(vol.ID, now.Name, 0)}
-	return change, result{Volume: vol.ID, Snapshot: r.d.Snapshot}, err
+	return change, Result{Volume: vol.ID, Snapshot: r.d.Snapshot}, err
 }
 
 func cloneFailed(ctx context.Context, r *run) (inventory.Change, error) {
@@ -262,7 +263,10 @@ func cloneFailed(ctx context.Context, r *run) (inventory.Change, error) {
 func (r *run) unpinned(ctx context.Context, volumes []inventory.VolumeChange) (inventory.Change, error) {
 	change := inventory.Change{Volumes: volumes}
 	source, err := r.rowNow(ctx, r.d.Snapshot)
-	if err != nil {
+	switch {
+	case errors.Is(err, inventory.ErrNotFound):
+		return change, nil // its volume was forgotten in the moment of the intent, or a revert has dropped it
+	case err != nil:
 		return change, err
 	}
 	mine := func(p snapshot.Pin) bool { return p.Operation == r.id.String() }

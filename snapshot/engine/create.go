@@ -178,7 +178,7 @@ func createdOutcome(ctx context.Context, r *run) (inventory.Change, any, error) 
 	vol := r.unpend()
 	vol.Head, vol.HeadUnknown = row.ID, false
 	return inventory.Change{Volumes: r.volumeChange(vol), Put: []snapshot.Snapshot{row}},
-		result{Snapshot: row.ID, Volume: vol.ID}, nil
+		Result{Snapshot: row.ID, Volume: vol.ID}, nil
 }
 
 // madeRow is the record of a snapshot that the array has made.

@@ -81,13 +81,22 @@ func (r *run) inTheWay(ctx context.Context, s snapshot.Snapshot) ([]driver.Block
 			if err != nil {
 				return nil, classified(err)
 			}
-			if o.TakenAt.After(s.TakenAt) { // whatever its parent is: the array goes by time
+			if isYounger(o, s) { // whatever its parent is: the array goes by time
 				blockers = append(blockers, driver.Blocker{Kind: "snapshot", ID: o.ID.String(), Name: o.Name, Since: o.CreatedAt})
 			}
 		}
 	}
 	clones, err := r.clonesOf(ctx, s)
 	return append(blockers, clones...), err
+}
+
+// isYounger reports whether o was taken after s of the same volume. Many arrays count seconds; of one instant, what we asked
+// for later is younger. Of what was there before us nobody can tell.
+func isYounger(o, s snapshot.Snapshot) bool {
+	if !o.TakenAt.Equal(s.TakenAt) {
+		return o.TakenAt.After(s.TakenAt)
+	}
+	return o.Lineage == snapshot.Recorded && o.ID.String() > s.ID.String()
 }
 
 // clonesOf lists the clones that need the snapshot.
@@ -122,7 +131,7 @@ func kept(s snapshot.Snapshot, now time.Time) []driver.Blocker {
 }
 
 func doDelete(ctx context.Context, r *run, at driver.Attempt) error {
-	shared, err := r.shared(ctx)
+	shared, err := r.shared(ctx, r.p.Ref)
 	if shared || err != nil {
 		return err
 	}
@@ -149,7 +158,7 @@ func (r *run) foreseeDelete(ctx context.Context, row snapshot.Snapshot) (err err
 	}
 	shared := false
 	if r.has(stepDelete) {
-		if shared, err = r.shared(ctx); err != nil {
+		if shared, err = r.shared(ctx, r.p.Ref); err != nil {
 			return err
 		}
 	}
@@ -173,7 +182,7 @@ func afterDelete(_ *run, intent inventory.Change, v *PlannedVolume) {
 
 // shared reports whether another volume's record stands for the same snapshot of their container: then the array keeps it
 // until the last of them is deleted. The container is locked, so that nobody else deletes that one meanwhile.
-func (r *run) shared(ctx context.Context) (bool, error) {
+func (r *run) shared(ctx context.Context, ref driver.SnapshotRef) (bool, error) {
 	if r.desc.Facts.SnapshotUnit != driver.UnitContainer || r.p.Native == "" {
 		return false, nil
 	}
@@ -189,11 +198,11 @@ func (r *run) shared(ctx context.Context) (bool, error) {
 		if !found || r.memberOf(sibling.ID).p.Volume == sibling.ID {
 			continue // what this operation deletes too keeps nothing
 		}
-		for s, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{Volume: sibling.ID, Token: string(r.p.Ref.Token)}) {
+		for s, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{Volume: sibling.ID, Token: string(ref.Token)}) {
 			if err != nil {
 				return false, classified(err)
 			}
-			if s.Native == r.p.Ref.ID && s.State == snapshot.Ready {
+			if s.Native == ref.ID && s.State == snapshot.Ready {
 				return true, nil
 			}
 		}
@@ -202,7 +211,7 @@ func (r *run) shared(ctx context.Context) (bool, error) {
 }
 
 func findDeleted(ctx context.Context, r *run, at driver.Attempt) (bool, error) {
-	if shared, err := r.shared(ctx); shared || err != nil {
+	if shared, err := r.shared(ctx, r.p.Ref); shared || err != nil {
 		return shared, err
 	}
 	m, err := r.lookUp(ctx, r.p.Ref, at)
@@ -218,7 +227,7 @@ func deletedOutcome(ctx context.Context, r *run) (inventory.Change, any, error) 
 	if err != nil {
 		return change, nil, err
 	}
-	return change, result{Volume: r.vol.ID, Snapshot: row.ID, RecoverableUntil: r.p.Recoverable}, nil
+	return change, Result{Volume: r.vol.ID, Snapshot: row.ID, RecoverableUntil: r.p.Recoverable}, nil
 }
 
 func deleteFailed(ctx context.Context, r *run) (inventory.Change, error) {

@@ -134,7 +134,7 @@ func droppedOutcome(ctx context.Context, r *run) (inventory.Change, any, error) 
 	if len(r.op.Steps) == 0 {
 		return inventoryOnly(ctx, r)
 	}
-	return inventory.Change{Volumes: r.volumeChange(r.unpend())}, result{Volume: r.vol.ID, RecoverableUntil: r.p.Recoverable}, nil
+	return inventory.Change{Volumes: r.volumeChange(r.unpend())}, Result{Volume: r.vol.ID, RecoverableUntil: r.p.Recoverable}, nil
 }
 
 func dropFailed(_ context.Context, r *run) (inventory.Change, error) {

@@ -235,7 +235,7 @@ func groupCreatedOutcome(ctx context.Context, r *run) (inventory.Change, any, er
 	change.Records = []inventory.RecordChange{{
 		Record: inventory.Record{Kind: recordGroup, ID: r.d.Group.String(), Data: data},
 	}}
-	return change, result{Group: r.d.Group}, err
+	return change, Result{Group: r.d.Group}, err
 }
 
 // groupConsistency is what all members have together.

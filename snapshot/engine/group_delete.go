@@ -187,7 +187,7 @@ func groupDeletedOutcome(ctx context.Context, r *run) (inventory.Change, any, er
 		return inventory.Change{}, nil, err
 	}
 	change := inventory.Change{Records: r.dropGroup(version)}
-	res := result{Group: r.d.Group}
+	res := Result{Group: r.d.Group}
 	if len(r.op.Steps) == 0 {
 		return change, res, nil
 	}

@@ -143,7 +143,7 @@ func tellReread(r *run) PlannedStep {
 }
 
 func revertedOutcome(ctx context.Context, r *run) (inventory.Change, any, error) {
-	res := result{Volume: r.vol.ID, Snapshot: r.p.Snapshot, Kept: r.p.Keep}
+	res := Result{Volume: r.vol.ID, Snapshot: r.p.Snapshot, Kept: r.p.Keep}
 	change, dropped, err := r.rolledBackOutcome(ctx)
 	res.Dropped = dropped
 	return change, res, err

@@ -293,8 +293,8 @@ func (s *soak) mayWait(op inventory.Operation) bool {
 			if st.unfenced(vol) {
 				return true
 			}
-		case "delete-volume":
-			if st.facts.CloneDependence != driver.CloneIndependent && op.ErrorClass == driver.ErrInUse {
+		case "delete-volume", "delete-group":
+			if (st.facts.CloneDependence != driver.CloneIndependent || st.facts.SnapshotsDependent) && op.ErrorClass == driver.ErrInUse {
 				return true
 			}
 		}

@@ -92,7 +92,7 @@ func tellSplit(r *run) PlannedStep {
 func splitOutcome(_ context.Context, r *run) (inventory.Change, any, error) {
 	vol := r.unpend()
 	vol.Independent = true
-	return inventory.Change{Volumes: r.volumeChange(vol)}, result{Volume: vol.ID}, nil
+	return inventory.Change{Volumes: r.volumeChange(vol)}, Result{Volume: vol.ID}, nil
 }
 
 func splitFailed(_ context.Context, r *run) (inventory.Change, error) {

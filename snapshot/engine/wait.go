@@ -74,10 +74,10 @@ func (r *run) cancel() {
 
 // do is a synchronous verb: Submit and Wait. If ctx ends first, the operation is cancelled; what can be undone is, before do
 // returns, and what cannot is completed.
-func (e *Engine) do(ctx context.Context, req Request) (result, error) {
+func (e *Engine) do(ctx context.Context, req Request) (Result, error) {
 	r, prior, err := e.submit(ctx, req)
 	if err != nil {
-		return result{}, err
+		return Result{}, err
 	}
 	id := prior.ID
 	if r != nil {
@@ -87,7 +87,7 @@ func (e *Engine) do(ctx context.Context, req Request) (result, error) {
 		case <-ctx.Done():
 			r.cancel()
 			if err := e.grace(r); err != nil {
-				return result{}, err
+				return Result{}, err
 			}
 		}
 		if r.err == nil || !errors.Is(r.err, errLost) {
@@ -125,12 +125,13 @@ func (e *Engine) grace(r *run) error {
 	}
 }
 
-// result is what an operation made or changed, as its journal keeps it.
-type result struct {
+// Result is what an operation made or changed; which fields are set depends on its kind.
+type Result struct {
 	operation inventory.OperationID // whose result it is
-	Volume    snapshot.VolumeID     `json:"volume,omitzero"`
-	Snapshot  snapshot.ID           `json:"snapshot,omitzero"`
-	Group     snapshot.GroupID      `json:"group,omitzero"`
+
+	Volume   snapshot.VolumeID `json:"volume,omitzero"`
+	Snapshot snapshot.ID       `json:"snapshot,omitzero"`
+	Group    snapshot.GroupID  `json:"group,omitzero"`
 	// Kept is the snapshot of the content before a revert.
 	Kept snapshot.ID `json:"kept,omitzero"`
 	// Dropped are the snapshots that went with a revert.
@@ -138,3 +139,7 @@ type result struct {
 	// RecoverableUntil is when the array's trash gives up what was deleted.
 	RecoverableUntil time.Time `json:"recoverable_until,omitzero"`
 }
+
+// ResultOf returns what an operation made or changed, once it has succeeded; the zero Result until then. It reads the journal
+// that [Engine.Wait] returned, nothing else. Error: ErrInvalid for a journal that cannot be read.
+func ResultOf(op inventory.Operation) (Result, error) { return resultOf(op, nil) }
