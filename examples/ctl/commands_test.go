@@ -184,6 +184,8 @@ func TestDryRun(t *testing.T) {
 	w.lun("lun")
 	w.ok("group", "create", "pair", "lun")
 	w.ok("group", "create", "twin", "lun")
+	w.ok("snapshot", "create", "lun", "held")
+	w.ok("snapshot", "hold", "held", "audit")
 	w.ok("snapshot", "clone", "lun@pair", "dependent")
 	before := w.contents()
 	commands := [][]string{
@@ -197,6 +199,11 @@ func TestDryRun(t *testing.T) {
 		{"group", "create", "all", "lun"},
 		{"group", "revert", "pair"},
 		{"volume", "split", "dependent"},
+		{"volume", "edit", "web01", "--owner", "shop"},
+		{"snapshot", "hold", "first", "audit"},
+		{"snapshot", "release", "held", "audit"},
+		{"snapshot", "edit", "first", "--name", "x"},
+		{"snapshot", "set-expiry", "first", "7d"},
 		{"group", "delete", "twin"},
 	}
 	for _, args := range commands {

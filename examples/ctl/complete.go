@@ -84,6 +84,21 @@ func word(name, id string) string {
 	return id
 }
 
+// holdWords are the names of all holds there are.
+func holdWords(ctx context.Context, s *session, add func(word, explanation string) bool) error {
+	for one, err := range s.inv.Snapshots(ctx, inventory.SnapshotQuery{}) {
+		if err != nil {
+			return err
+		}
+		for _, h := range one.Holds {
+			if !add(h.Name, h.Reason) {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
 func operationWords(ctx context.Context, s *session, add func(word, explanation string) bool) error {
 	for op, err := range s.inv.Operations(ctx, inventory.OperationQuery{}) {
 		if err != nil {

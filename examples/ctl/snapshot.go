@@ -12,10 +12,12 @@ import (
 )
 
 func (a *app) snapshotCommands() *cobra.Command {
-	return a.group("snapshot", "Take, list, revert to, clone and delete snapshots", "",
+	return a.group("snapshot", "Take, list, revert to, clone, hold, edit and delete snapshots", "",
 		a.completes(a.snapshotCreate(), volumeWords), a.completes(a.snapshotList(), volumeWords),
 		a.completes(a.snapshotShow(), snapshotWords), a.completes(a.snapshotRevert(), snapshotWords),
-		a.completes(a.snapshotClone(), snapshotWords), a.completes(a.snapshotDelete(), snapshotWords))
+		a.completes(a.snapshotClone(), snapshotWords), a.completes(a.snapshotDelete(), snapshotWords),
+		a.completes(a.snapshotHold(), snapshotWords), a.completes(a.snapshotRelease(), snapshotWords, holdWords),
+		a.completes(a.snapshotEdit(), snapshotWords), a.completes(a.snapshotSetExpiry(), snapshotWords), a.snapshotExpire())
 }
 
 func (a *app) snapshotList() *cobra.Command {
@@ -73,6 +75,9 @@ func (s *session) snapshotState(one snapshot.Snapshot) string {
 	}
 	if len(one.Pins) > 0 {
 		words = append(words, "in use")
+	}
+	if !one.ExpiresAt.IsZero() {
+		words = append(words, "expires "+minute(one.ExpiresAt))
 	}
 	return strings.Join(words, ", ")
 }

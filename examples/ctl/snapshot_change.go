@@ -17,6 +17,7 @@ func (a *app) snapshotCreate() *cobra.Command {
 	var req engine.CreateRequest
 	var labels []string
 	var quiesce quiesceFlags
+	var expires string
 	c := a.changing("create VOLUME NAME", "Take a snapshot of a volume", "",
 		"  ctl snapshot create web01 before-upgrade --label ticket=4711",
 		func(ctx context.Context, s *session, common engine.Common, args []string) (change, error) {
@@ -25,6 +26,9 @@ func (a *app) snapshotCreate() *cobra.Command {
 				return change{}, err
 			}
 			req.Common, req.Volume, req.Name, req.Quiesce = common, v.ID, args[1], quiesce.wanted()
+			if req.ExpiresAt, err = a.timeFrom("--expires", expires); err != nil {
+				return change{}, err
+			}
 			req.Labels, err = labelsFrom(labels)
 			return change{req: req, do: func(ctx context.Context) error {
 				made, err := s.eng.Create(ctx, req)
@@ -40,6 +44,7 @@ func (a *app) snapshotCreate() *cobra.Command {
 	f := c.Flags()
 	f.StringArrayVar(&labels, "label", nil, "a label, as `key=value`; may be given several times")
 	f.StringVar(&req.Owner, "owner", "", "the account that it belongs to (default: the volume's)")
+	f.StringVar(&expires, "expires", "", "`when` ctl snapshot expire may delete it: 2026-12-31, 36h or 90d (default: never)")
 	quiesce.flags(c)
 	return c
 }

@@ -14,10 +14,10 @@ import (
 )
 
 func (a *app) volumeCommands() *cobra.Command {
-	return a.group("volume", "List, import, forget and delete volumes", "",
+	return a.group("volume", "List, import, edit, forget, split and delete volumes", "",
 		a.volumeList(), a.completes(a.volumeShow(), volumeWords), a.completes(a.volumeImport(), backendWords),
 		a.completes(a.volumeForget(), volumeWords), a.completes(a.volumeDelete(), volumeWords),
-		a.completes(a.volumeSplit(), volumeWords))
+		a.completes(a.volumeSplit(), volumeWords), a.completes(a.volumeEdit(), volumeWords))
 }
 
 func (a *app) volumeList() *cobra.Command {

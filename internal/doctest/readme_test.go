@@ -98,6 +98,20 @@ func command(text, marker string) (string, bool) {
 	return "", false
 }
 
+// TestReadmeShowsWhatIsPrinted: a block below a marker that names a golden file is that file.
+func TestReadmeShowsWhatIsPrinted(t *testing.T) {
+	found := 0
+	for _, b := range blocks(read(t, "README.md")) {
+		name, ok := strings.CutPrefix(b.above, "<!-- golden: ")
+		if !ok {
+			continue
+		}
+		found++
+		require.Equal(t, read(t, strings.TrimSuffix(name, " -->")), b.text, "README.md:%d", b.line)
+	}
+	require.NotZero(t, found, "README.md shows no output")
+}
+
 // TestLinks: a relative link leads to a file, and its fragment to a heading.
 func TestLinks(t *testing.T) {
 	names, err := files()

@@ -66,7 +66,7 @@ func adoptKind() *kind {
 
 // inventoryOnly is the outcome of kinds whose intent is all that they do.
 func inventoryOnly(_ context.Context, r *run) (inventory.Change, any, error) {
-	return inventory.Change{}, result{Volume: r.vol.ID, Snapshot: r.p.Snapshot}, nil
+	return inventory.Change{}, Result{Volume: r.vol.ID, Snapshot: r.p.Snapshot}, nil
 }
 
 func prepareAdopt(ctx context.Context, r *run) (inventory.Change, error) {

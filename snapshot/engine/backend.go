@@ -56,7 +56,9 @@ type backend struct {
 
 	mu     sync.Mutex
 	status BackendStatus
-	slots  chan struct{} // nil until the first description says how many
+	// last is status as it was after the backend was asked last; it can be read while the backend is being asked.
+	last  atomic.Pointer[BackendStatus]
+	slots chan struct{} // nil until the first description says how many
 }
 
 type hostEntry struct {
@@ -187,6 +189,10 @@ func (e *Engine) describe(ctx context.Context, b *backend, fresh bool) (driver.D
 	e.tel.answered(b.name, err)
 	b.status.Since = now
 	b.status.Err = err
+	defer func() {
+		status := b.status
+		b.last.Store(&status)
+	}()
 	if err != nil {
 		b.status.State = BackendDown
 		e.log.WarnContext(ctx, "backend cannot be used", "backend", b.name, "error", err)

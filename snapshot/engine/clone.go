@@ -25,6 +25,7 @@ func cloneKind() *kind {
 	return &kind{
 		name: kindClone, format: 1, decode: decodeAs[CloneRequest], locate: locateNothing,
 		prepare: prepareClone, outcome: clonedOutcome, failed: cloneFailed,
+		abandon: abandonClone, leaves: cloneLeaves, explain: explainClone, aim: "clone {snapshot} into {volume}",
 		steps: map[string]step{
 			stepClone:      {do: doClone, undo: undoClone, tell: tellClone},
 			stepCloneGrant: {do: doCloneGrant, undo: undoCloneGrant, late: true, tell: tellCloneGrant},
@@ -249,7 +250,7 @@ func clonedOutcome(ctx context.Context, r *run) (inventory.Change, any, error) {
 	vol.Independent = r.planned(stepCloneSplit)
 	change, err := r.unpinned(ctx, r.volumeChange(vol))
 	change.Records = []inventory.RecordChange{nameSeen(vol.ID, now.Name, 0)}
-	return change, result{Volume: vol.ID, Snapshot: r.d.Snapshot}, err
+	return change, Result{Volume: vol.ID, Snapshot: r.d.Snapshot}, err
 }
 
 func cloneFailed(ctx context.Context, r *run) (inventory.Change, error) {

@@ -94,9 +94,8 @@ func scenes() []scene {
 	all := append(revertScenes(twoSnapshots), factScenes(twoSnapshots, create, remove)...)
 	all = append(append(append(all, groupScenes()...), auditScenes()...), keepingScenes(twoSnapshots)...)
 	return append(all, create, remove, cloneScene(twoSnapshots, false), cloneScene(twoSnapshots, true),
-		importScene(), forgetScene(twoSnapshots),
-		deleteVolumeScene(engine.SnapshotsDelete, false), deleteVolumeScene(engine.SnapshotsDelete, true),
-		deleteVolumeScene(engine.SnapshotsKeep, false))
+		importScene(), forgetScene(twoSnapshots), deleteVolumeScene(engine.SnapshotsDelete, false),
+		deleteVolumeScene(engine.SnapshotsDelete, true), deleteVolumeScene(engine.SnapshotsKeep, false))
 }
 
 func revertScenes(before func(*world, *stage)) []scene {

@@ -21,6 +21,7 @@ func createKind() *kind {
 		name: kindCreate, format: 1, decode: decodeAs[CreateRequest],
 		locate:  locateVolume(func(r CreateRequest) snapshot.VolumeID { return r.Volume }),
 		prepare: prepareCreate, outcome: createdOutcome, failed: createFailed,
+		abandon: abandonCreate, leaves: createLeaves, explain: explainCreate, aim: "take {snapshot} of {volume}",
 		steps: map[string]step{
 			stepCreate:   {do: doCreate, undo: undoCreate, find: findCreated, tell: tellCreate},
 			stepQuiesced: {do: doShots, find: findShots, tell: tellShots},
@@ -177,7 +178,7 @@ func createdOutcome(ctx context.Context, r *run) (inventory.Change, any, error) 
 	vol := r.unpend()
 	vol.Head, vol.HeadUnknown = row.ID, false
 	return inventory.Change{Volumes: r.volumeChange(vol), Put: []snapshot.Snapshot{row}},
-		result{Snapshot: row.ID, Volume: vol.ID}, nil
+		Result{Snapshot: row.ID, Volume: vol.ID}, nil
 }
 
 // madeRow is the record of a snapshot that the array has made.

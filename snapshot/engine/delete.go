@@ -17,7 +17,10 @@ func deleteKind() *kind {
 	return &kind{
 		name: kindDelete, format: 1, decode: decodeAs[DeleteRequest], locate: locateDelete,
 		prepare: prepareDelete, outcome: deletedOutcome, failed: deleteFailed,
-		steps:  map[string]step{stepDelete: {do: doDelete, find: findDeleted, repeat: true, late: true, tell: tellDelete}},
+		abandon: abandonDelete, leaves: deleteLeaves, explain: explainDelete, aim: "delete {snapshot} of {volume}",
+		steps: map[string]step{
+			stepDelete: {do: doDelete, find: findDeleted, repeat: true, late: true, assume: wordSuffices, tell: tellDelete},
+		},
 		pivots: []string{stepDelete},
 		ends:   says("the snapshot is not in the tree any more, and its children are its parent's"),
 		after:  afterDelete,
@@ -128,7 +131,7 @@ func kept(s snapshot.Snapshot, now time.Time) []driver.Blocker {
 }
 
 func doDelete(ctx context.Context, r *run, at driver.Attempt) error {
-	shared, err := r.shared(ctx)
+	shared, err := r.shared(ctx, r.p.Ref)
 	if shared || err != nil {
 		return err
 	}
@@ -155,7 +158,7 @@ func (r *run) foreseeDelete(ctx context.Context, row snapshot.Snapshot) (err err
 	}
 	shared := false
 	if r.has(stepDelete) {
-		if shared, err = r.shared(ctx); err != nil {
+		if shared, err = r.shared(ctx, r.p.Ref); err != nil {
 			return err
 		}
 	}
@@ -179,7 +182,7 @@ func afterDelete(_ *run, intent inventory.Change, v *PlannedVolume) {
 
 // shared reports whether another volume's record stands for the same snapshot of their container: then the array keeps it
 // until the last of them is deleted. The container is locked, so that nobody else deletes that one meanwhile.
-func (r *run) shared(ctx context.Context) (bool, error) {
+func (r *run) shared(ctx context.Context, ref driver.SnapshotRef) (bool, error) {
 	if r.desc.Facts.SnapshotUnit != driver.UnitContainer || r.p.Native == "" {
 		return false, nil
 	}
@@ -195,11 +198,11 @@ func (r *run) shared(ctx context.Context) (bool, error) {
 		if !found || r.memberOf(sibling.ID).p.Volume == sibling.ID {
 			continue // what this operation deletes too keeps nothing
 		}
-		for s, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{Volume: sibling.ID, Token: string(r.p.Ref.Token)}) {
+		for s, err := range r.e.inv.Snapshots(ctx, inventory.SnapshotQuery{Volume: sibling.ID, Token: string(ref.Token)}) {
 			if err != nil {
 				return false, classified(err)
 			}
-			if s.Native == r.p.Ref.ID && s.State == snapshot.Ready {
+			if s.Native == ref.ID && s.State == snapshot.Ready {
 				return true, nil
 			}
 		}
@@ -208,7 +211,7 @@ func (r *run) shared(ctx context.Context) (bool, error) {
 }
 
 func findDeleted(ctx context.Context, r *run, at driver.Attempt) (bool, error) {
-	if shared, err := r.shared(ctx); shared || err != nil {
+	if shared, err := r.shared(ctx, r.p.Ref); shared || err != nil {
 		return shared, err
 	}
 	m, err := r.lookUp(ctx, r.p.Ref, at)
@@ -224,7 +227,7 @@ func deletedOutcome(ctx context.Context, r *run) (inventory.Change, any, error) 
 	if err != nil {
 		return change, nil, err
 	}
-	return change, result{Volume: r.vol.ID, Snapshot: row.ID, RecoverableUntil: r.p.Recoverable}, nil
+	return change, Result{Volume: r.vol.ID, Snapshot: row.ID, RecoverableUntil: r.p.Recoverable}, nil
 }
 
 func deleteFailed(ctx context.Context, r *run) (inventory.Change, error) {

@@ -24,12 +24,15 @@ func deleteVolumeKind() *kind {
 		name: kindDeleteVolume, format: 1, decode: decodeAs[DeleteVolumeRequest],
 		locate:  locateVolume(func(r DeleteVolumeRequest) snapshot.VolumeID { return r.Volume }),
 		prepare: prepareDeleteVolume, outcome: volumeDeletedOutcome, failed: deleteVolumeFailed,
+		abandon: abandonDeleteVolume, leaves: deleteVolumeLeaves, explain: explainDeleteVolume, aim: "delete {volume}",
 		steps: map[string]step{
 			stepDetach:        {do: doDetach, undo: undoDetach, tell: tellDetach},
 			stepRevoke:        {do: doRevoke, undo: undoRevoke, late: true, tell: tellRevoke},
 			stepCondemn:       {do: doCondemn, undo: undoCondemn, tell: tellCondemn},
-			stepDropSnapshots: {do: doDropSnapshots, repeat: true, late: true, tell: tellDropSnapshots},
-			stepDeleteVolume:  {do: doDeleteVolume, find: findVolumeDeleted, repeat: true, late: true, tell: tellDeleteVolume},
+			stepDropSnapshots: {do: doDropSnapshots, repeat: true, late: true, several: true, tell: tellDropSnapshots},
+			stepDeleteVolume: {
+				do: doDeleteVolume, find: findVolumeDeleted, repeat: true, late: true, assume: wordSuffices, tell: tellDeleteVolume,
+			},
 		},
 		pivots: []string{stepDropSnapshots, stepDeleteVolume}, goBack: true,
 		ends:  endsDeleteVolume,
@@ -86,7 +89,9 @@ func (r *run) snapshotsLeft(ctx context.Context, policy SnapshotsPolicy) error {
 		}
 		stuck = append(append(stuck, kept(s, r.e.now())...), clones...)
 		if policy == SnapshotsDelete {
-			r.fore.lose(s, "the volume's snapshots are deleted with it")
+			if err := r.foreseeDropped(ctx, s); err != nil {
+				return err
+			}
 		}
 	}
 	n := r.vol.SnapshotCount
@@ -104,6 +109,26 @@ func (r *run) snapshotsLeft(ctx context.Context, policy SnapshotsPolicy) error {
 		return nil
 	}
 	return driver.Blocked(driver.ErrInUse, all, "volume %s has %d snapshots; say whether to keep or to delete them", r.vol.ID, n)
+}
+
+// foreseeDropped finds out for a plan whether the array's snapshot goes with the volume.
+func (r *run) foreseeDropped(ctx context.Context, s snapshot.Snapshot) error {
+	if r.fore == nil {
+		return nil
+	}
+	if !r.desc.Facts.SnapshotsDieWithVolume {
+		shared, err := r.shared(ctx, refOf(s))
+		if err != nil {
+			return err
+		}
+		if shared {
+			r.fore.shared = append(r.fore.shared, s.ID)
+			r.fore.loseRecord(s, "the array keeps the snapshot, since it is another volume's too")
+			return nil
+		}
+	}
+	r.fore.lose(s, "the volume's snapshots are deleted with it")
+	return nil
 }
 
 // doCondemn marks every snapshot as going, so that nothing begins to use one. It is refused for one that is used by now.
@@ -209,7 +234,11 @@ func afterSome(effects int, err error) error {
 
 // dropSnapshot deletes one at the array and in the tree.
 func (r *run) dropSnapshot(ctx context.Context, s snapshot.Snapshot, at driver.Attempt) error {
-	if _, err := r.deleteSnapshot(ctx, refOf(s), at); absentIsDone(err) != nil {
+	shared, err := r.shared(ctx, refOf(s))
+	if err == nil && !shared {
+		_, err = r.deleteSnapshot(ctx, refOf(s), at)
+	}
+	if absentIsDone(err) != nil {
 		return fmt.Errorf("snapshot %s: %w", s.ID, err)
 	}
 	if err := r.dropRow(ctx, s.ID); err != nil {
@@ -249,11 +278,21 @@ func (r *run) dropRow(ctx context.Context, id snapshot.ID) error {
 }
 
 func tellDropSnapshots(r *run) PlannedStep {
-	n := r.vol.SnapshotCount
+	n, shared := r.vol.SnapshotCount, len(r.fore.shared)
+	calls := []PlannedCall{r.sends("DeleteSnapshot")[0].times(n)}
+	if r.desc.Facts.SnapshotUnit == driver.UnitContainer { // each is looked at first, whether it is another volume's too
+		calls = nil
+		for i := range n {
+			calls = append(calls, r.sends("Volume")...)
+			if i < n-shared {
+				calls = append(calls, r.sends("DeleteSnapshot")...)
+			}
+		}
+	}
 	return PlannedStep{
-		Does: fmt.Sprintf("the array deletes the snapshots of %s, youngest first: %d", r.theVolume(), n),
+		Does: fmt.Sprintf("the array deletes the snapshots of %s, youngest first: %d", r.theVolume(), n-shared),
 		// One after the other, each out of the tree as soon as it is gone.
-		Calls: []PlannedCall{r.sends("DeleteSnapshot")[0].times(n), commits(n)},
+		Calls: append(calls, commits(n)),
 	}
 }
 
@@ -285,7 +324,7 @@ func findVolumeDeleted(ctx context.Context, r *run, _ driver.Attempt) (bool, err
 
 func volumeDeletedOutcome(_ context.Context, r *run) (inventory.Change, any, error) {
 	req := r.req.(DeleteVolumeRequest) //nolint:forcetypeassert,errcheck // the kind's own request
-	res := result{Volume: r.vol.ID, RecoverableUntil: r.d.Recoverable}
+	res := Result{Volume: r.vol.ID, RecoverableUntil: r.d.Recoverable}
 	vol := r.unpend()
 	change := r.volumeChange(vol)
 	if req.Snapshots != SnapshotsKeep || vol.SnapshotCount == 0 {

@@ -27,6 +27,9 @@ type detail struct {
 	Skew   time.Duration    `json:"skew,omitempty"`
 	// Containers are those that it has for itself.
 	Containers []string `json:"containers,omitempty"`
+	// Decisions are what persons decided about it, in order; Suspended is who stopped it, while it is.
+	Decisions []decision `json:"decisions,omitempty"`
+	Suspended *word      `json:"suspended,omitempty"`
 	// Trace is the W3C traceparent of the operation's first span, for those of later processes to link to.
 	Trace string `json:"trace,omitempty"`
 }
@@ -69,6 +72,11 @@ type part struct {
 	// Source is a clone's source, as the host knows it.
 	Source *driver.LUN `json:"source,omitempty"`
 
+	// WordOnly: nothing but a person's word keeps writers away from a revert. ChangesID: the volume has another id after it.
+	// Partial: the array said that the main effect took place in part.
+	WordOnly  bool `json:"word_only,omitempty"`
+	ChangesID bool `json:"changes_id,omitempty"`
+	Partial   bool `json:"partial,omitempty"`
 	// Net is what the array is told of the snapshot's expiry.
 	Net *net `json:"net,omitempty"`
 

@@ -17,6 +17,8 @@
 //   - outcome: the commit that makes the tree say what was done
 //   - fence: the proof, directly before a revert, that nobody writes
 //   - waiting: the operation keeps its volume, and is retried by itself or waits for a person
+//   - suspend: a person stops an operation where it is, until it is resumed
+//   - resolve: a person decides about an operation that is stuck, by one of the choices that its journal allows
 //
 // # Operations
 //
@@ -97,6 +99,16 @@
 // the record before the array was told to let the snapshot live. What somebody changes of an expiry at the array itself
 // is not noticed.
 //
+// # What a person can do
+//
+// [Engine.ExplainOperation] says, from the inventory alone, what an operation did and found, what is safe and what must not be
+// done by hand; [Engine.ExplainVolume], [Engine.ExplainSnapshot] and [Engine.ExplainBackend] begin elsewhere.
+// [Engine.Cancel] and [Engine.Suspend] reach an operation in whichever process it runs: what is wanted is a record that
+// its owner finds between steps, and whoever takes it up. [Engine.Resolve] carries out one of [Engine.Choices]: go on, turn
+// back, take a person's word for what the array cannot tell, or end the operation where it is. A decision is committed
+// together with the take-over, so a process that dies after it goes on as decided. With [Options.ManualRecovery] nothing is
+// taken up that nobody has decided about.
+//
 // # Errors
 //
 // Verbs return [*Error], which says operation, step and what to do next; its class is that of package driver:
@@ -112,7 +124,7 @@
 //	ErrIndeterminate  it goes on without the caller: wait for the operation by its id
 //
 // A request that is refused before its intent leaves nothing, not even an operation. If State in the error is Waiting, the
-// operation keeps its volume and goes on by itself, or after [Engine.Retry].
+// operation keeps its volume and goes on by itself, or after [Engine.Retry] or [Engine.Resolve].
 //
 // # Telemetry
 //

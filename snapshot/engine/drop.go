@@ -54,6 +54,7 @@ func dropKind() *kind {
 		name: kindDrop, format: 1, decode: decodeAs[DropRequest],
 		locate:  locateVolume(func(r DropRequest) snapshot.VolumeID { return r.Volume }),
 		prepare: prepareDrop, outcome: droppedOutcome, failed: dropFailed,
+		abandon: dropFailed, leaves: dropLeaves, aim: "delete a snapshot of {volume} that no record has",
 		steps:  map[string]step{stepDelete: {do: doDelete, find: findDeleted, repeat: true, late: true, tell: tellDelete}},
 		pivots: []string{stepDelete},
 		ends:   endsDrop,
@@ -133,7 +134,7 @@ func droppedOutcome(ctx context.Context, r *run) (inventory.Change, any, error) 
 	if len(r.op.Steps) == 0 {
 		return inventoryOnly(ctx, r)
 	}
-	return inventory.Change{Volumes: r.volumeChange(r.unpend())}, result{Volume: r.vol.ID, RecoverableUntil: r.p.Recoverable}, nil
+	return inventory.Change{Volumes: r.volumeChange(r.unpend())}, Result{Volume: r.vol.ID, RecoverableUntil: r.p.Recoverable}, nil
 }
 
 func dropFailed(_ context.Context, r *run) (inventory.Change, error) {

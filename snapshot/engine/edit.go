@@ -146,5 +146,5 @@ func replace[T any](field, with *T) {
 
 // namedOutcome: there is nothing left to do, and the result names what was edited.
 func namedOutcome(_ context.Context, r *run) (inventory.Change, any, error) {
-	return inventory.Change{}, result{Volume: r.p.Volume, Snapshot: r.p.Snapshot}, nil
+	return inventory.Change{}, Result{Volume: r.p.Volume, Snapshot: r.p.Snapshot}, nil
 }

@@ -67,8 +67,12 @@ func certain(cause error) error {
 
 func (r *run) ending(ctx context.Context, state inventory.OperationState) (inventory.Change, any, error) {
 	r.focus(snapshot.VolumeID{})
-	if state == inventory.Succeeded {
+	switch state { //nolint:exhaustive // the ends
+	case inventory.Succeeded:
 		return r.kind.outcome(ctx, r)
+	case inventory.Abandoned:
+		change, err := r.kind.abandon(ctx, r)
+		return change, nil, err
 	}
 	change, err := r.kind.failed(ctx, r)
 	return change, nil, err
@@ -85,7 +89,7 @@ func (r *run) commitEnd(ctx context.Context, change inventory.Change, state inve
 	if err := r.unlockContainers(ctx, &change); err != nil {
 		return err
 	}
-	r.op.State, r.op.NextAt, r.op.Reason = state, time.Time{}, ""
+	r.op.State, r.op.NextAt, r.op.Reason = state, time.Time{}, r.leaving
 	if state == inventory.Succeeded {
 		r.op.Error, r.op.ErrorClass = "", 0
 	}

@@ -54,6 +54,11 @@ type Options struct {
 	Requests int
 	// DescribeEvery is how long a backend's description is trusted. Default 5 min.
 	DescribeEvery time.Duration
+	// ManualRecovery: nothing that waits or was left is taken up unless a person says so for it, by Retry, Resolve, Resume or
+	// Cancel. It is for the first start on a restored backup of the inventory, whose journals may be older than what the
+	// arrays have seen. Operations that this engine begins, or was told to take up, work as ever. It holds for this
+	// process: start no other on the inventory meanwhile.
+	ManualRecovery bool
 	// Grace is how long a verb whose context ended waits for its operation to be undone before it returns. Default 10 s.
 	Grace time.Duration
 	// ExpiryMargin is how much later than a snapshot's expiry an array that can do so deletes it by itself, should no
@@ -92,7 +97,8 @@ type Engine struct {
 	backends     map[string]*backend
 	hosts        map[string]*hostEntry
 	runs         map[inventory.OperationID]*run
-	changed      chan struct{} // closed and replaced whenever a run ends
+	own          map[inventory.OperationID]bool // what it began or was told to take up, for ManualRecovery
+	changed      chan struct{}                  // closed and replaced whenever a run ends
 	started      bool
 	closing      bool
 
@@ -115,6 +121,7 @@ func New(inv inventory.Inventory, opts Options) (*Engine, error) {
 	return &Engine{
 		inv: inv, opts: opts, log: opts.Logger, tel: tel, kinds: kinds(),
 		backends: make(map[string]*backend), hosts: make(map[string]*hostEntry), runs: make(map[inventory.OperationID]*run),
+		own:     make(map[inventory.OperationID]bool),
 		changed: make(chan struct{}), base: base, cancel: cancel,
 	}, nil
 }
@@ -228,6 +235,9 @@ func (e *Engine) adopt(r *run) (*run, error) {
 		return other, nil
 	}
 	e.runs[r.id] = r
+	if e.opts.ManualRecovery {
+		e.own[r.id] = true
+	}
 	return nil, nil //nolint:nilnil // it is registered
 }
 
@@ -236,6 +246,9 @@ func (e *Engine) release(r *run) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.runs, r.id)
+	if !r.op.State.Open() {
+		delete(e.own, r.id)
+	}
 	close(r.done)
 	close(e.changed)
 	e.changed = make(chan struct{})

@@ -104,7 +104,7 @@ func journaled(op inventory.Operation) error {
 // recorded is the error that the journal tells of.
 func recorded(op inventory.Operation) error {
 	e := &record{text: op.Error}
-	if op.CancelAsked {
+	if op.CancelAsked && (op.Undoing || op.State == inventory.Failed) {
 		e.cause = context.Canceled
 	} else if d, err := decodeDetail(op.Detail); err == nil && d.Outdated {
 		e.cause = inventory.ErrStale

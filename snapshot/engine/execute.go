@@ -22,6 +22,9 @@ func (r *run) execute(ctx context.Context) error {
 	}
 	ctx = r.spanned(ctx)
 	for !r.op.Undoing {
+		if err := r.listen(ctx); err != nil {
+			return err
+		}
 		switch {
 		case r.cancelAsked.Load() && r.mayTurnBack():
 			if r.unsent() {
@@ -39,6 +42,9 @@ func (r *run) execute(ctx context.Context) error {
 		}
 	}
 	for ; r.op.Cursor >= 0; r.op.Cursor-- {
+		if err := r.listen(ctx); err != nil {
+			return err
+		}
 		if err := r.backward(ctx); err != nil {
 			return err
 		}
@@ -138,8 +144,8 @@ func (r *run) stepDone(ctx context.Context, at driver.Attempt) error {
 	if r.op.Cursor == len(r.op.Steps) || r.kind.steps[r.op.Steps[r.op.Cursor].Name].read {
 		return nil
 	}
-	if r.cancelAsked.Load() && r.mayTurnBack() {
-		return nil
+	if r.wished.Load() || r.cancelAsked.Load() && r.mayTurnBack() {
+		return nil // before the next step is marked as sent
 	}
 	r.mark(r.op.Cursor)
 	return r.progress(ctx)
@@ -153,6 +159,9 @@ func (r *run) stepFailed(ctx context.Context, err error, first bool) error {
 	i, p := r.op.Cursor, r.pivot()
 	rec, st := &r.op.Steps[i], r.kind.steps[r.op.Steps[i].Name]
 	untouched := first && driver.EffectOf(err) == driver.EffectNone
+	if i >= p && driver.EffectOf(err) == driver.EffectPartial {
+		r.memberOf(rec.Volume).p.Partial = true
+	}
 	again := driver.ClassOf(err).Transient() && r.tries < r.e.opts.Attempts
 	r.event(inventory.Running, rec.Name, err)
 	switch {

@@ -241,3 +241,16 @@ func cloneSplitScene(before func(*world, *stage)) scene {
 	}
 	return sc
 }
+
+func TestTrashSaysForHowLong(t *testing.T) {
+	w := newWorld(t, settings{facts: driver.Facts{DeleteToTrash: true}})
+	one := w.create("one")
+	op, err := w.eng.Submit(ctx(t), engine.DeleteRequest{Snapshot: one.ID})
+	require.NoError(t, err)
+	op, err = w.eng.Wait(ctx(t), op.ID)
+	require.NoError(t, err)
+	res, err := engine.ResultOf(op)
+	require.NoError(t, err)
+	require.Equal(t, one.ID, res.Snapshot)
+	require.True(t, res.RecoverableUntil.After(time.Now()), "until when the array can bring it back")
+}

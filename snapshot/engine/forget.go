@@ -15,7 +15,7 @@ func forgetKind() *kind {
 		locate:  locateVolume(func(r ForgetRequest) snapshot.VolumeID { return r.Volume }),
 		prepare: prepareForget,
 		outcome: func(_ context.Context, r *run) (inventory.Change, any, error) {
-			return inventory.Change{}, result{Volume: r.vol.ID}, nil
+			return inventory.Change{}, Result{Volume: r.vol.ID}, nil
 		},
 		ends: says("the volume and its snapshots are not in the inventory any more; the array keeps them"),
 	}

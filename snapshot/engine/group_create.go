@@ -62,8 +62,10 @@ func createGroupKind() *kind {
 			return sortedIDs(slices.Clone(req.(CreateGroupRequest).Volumes)), nil //nolint:forcetypeassert,errcheck // its own
 		},
 		prepare: prepareCreateGroup, outcome: groupCreatedOutcome, failed: createGroupFailed,
+		abandon: createGroupFailed, leaves: createLeaves, explain: explainCreate,
+		aim: "take snapshots of several volumes at one instant",
 		steps: map[string]step{
-			stepGroup: {do: doShots, find: findShots, tell: tellShots},
+			stepGroup: {do: doShots, find: findShots, several: true, tell: tellShots},
 			stepThaw:  {do: doThaw, tell: tellThaw},
 		},
 		pivots: []string{stepGroup},
@@ -233,7 +235,7 @@ func groupCreatedOutcome(ctx context.Context, r *run) (inventory.Change, any, er
 	change.Records = []inventory.RecordChange{{
 		Record: inventory.Record{Kind: recordGroup, ID: r.d.Group.String(), Data: data},
 	}}
-	return change, result{Group: r.d.Group}, err
+	return change, Result{Group: r.d.Group}, err
 }
 
 // groupConsistency is what all members have together.

@@ -41,9 +41,12 @@ func deleteGroupKind() *kind {
 			return locateGroup(ctx, e, req.(DeleteGroupRequest).Group) //nolint:forcetypeassert,errcheck // its own
 		},
 		prepare: prepareDeleteGroup, outcome: groupDeletedOutcome, failed: deleteGroupFailed,
+		abandon: abandonDeleteGroup, leaves: deleteLeaves, explain: explainDelete, aim: "delete the snapshots of a group",
 		steps: map[string]step{
-			stepDropGroup: {do: doDeleteGroup, find: findGroupDeleted, repeat: true, late: true, tell: tellDeleteGroup},
-			stepDelete:    {do: doDelete, find: findDeleted, repeat: true, late: true, tell: tellDelete},
+			stepDropGroup: {
+				do: doDeleteGroup, find: findGroupDeleted, repeat: true, late: true, several: true, tell: tellDeleteGroup,
+			},
+			stepDelete: {do: doDelete, find: findDeleted, repeat: true, late: true, tell: tellDelete},
 		},
 		pivots: []string{stepDropGroup, stepDelete},
 		ends:   says("the group and its snapshots are not in the inventory any more; their children are their parents'"),
@@ -184,7 +187,7 @@ func groupDeletedOutcome(ctx context.Context, r *run) (inventory.Change, any, er
 		return inventory.Change{}, nil, err
 	}
 	change := inventory.Change{Records: r.dropGroup(version)}
-	res := result{Group: r.d.Group}
+	res := Result{Group: r.d.Group}
 	if len(r.op.Steps) == 0 {
 		return change, res, nil
 	}

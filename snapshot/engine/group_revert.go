@@ -53,10 +53,10 @@ func revertGroupKind() *kind {
 		rev := req.(RevertGroupRequest) //nolint:forcetypeassert,errcheck // the kind's own request
 		return locateGroup(ctx, e, rev.Group, rev.Siblings...)
 	}
-	k.prepare = prepareRevertGroup
+	k.prepare, k.aim = prepareRevertGroup, "put several volumes back to the snapshots of a group"
 	k.outcome = func(ctx context.Context, r *run) (inventory.Change, any, error) {
 		change, dropped, err := r.rolledBackOutcome(ctx)
-		return change, result{Group: r.d.Group, Dropped: dropped}, err
+		return change, Result{Group: r.d.Group, Dropped: dropped}, err
 	}
 	return k
 }

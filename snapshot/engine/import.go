@@ -23,6 +23,7 @@ func importKind() *kind {
 		ends:    endsImport,
 		after:   afterImport,
 		touches: func(*run) bool { return false },
+		explain: explainImport, aim: "put {volume} under management",
 	}
 }
 
@@ -160,7 +161,7 @@ func importedOutcome(_ context.Context, r *run) (inventory.Change, any, error) {
 	if r.d.Now != nil { // a journal of an older program has none
 		change.Records = []inventory.RecordChange{nameSeen(vol.ID, r.d.Now.Name, 0)}
 	}
-	return change, result{Volume: vol.ID}, nil
+	return change, Result{Volume: vol.ID}, nil
 }
 
 func importFailed(_ context.Context, r *run) (inventory.Change, error) {

@@ -49,9 +49,12 @@ func keepingKind(
 		},
 		outcome: func(ctx context.Context, r *run) (inventory.Change, any, error) { return keptOutcome(ctx, r, apply) },
 		failed:  keepingFailed,
-		steps:   map[string]step{stepSetExpiry: {do: doSetExpiry, find: findExpiry, repeat: true, late: true, tell: tellSetExpiry}},
-		pivots:  []string{stepSetExpiry},
-		ends:    says(ends),
+		abandon: abandonKeeping, leaves: keepingLeaves, explain: explainKeeping, aim: "change how long {snapshot} is kept",
+		steps: map[string]step{
+			stepSetExpiry: {do: doSetExpiry, find: findExpiry, repeat: true, late: true, several: true, tell: tellSetExpiry},
+		},
+		pivots: []string{stepSetExpiry},
+		ends:   says(ends),
 	}
 }
 
@@ -136,7 +139,7 @@ func keptOutcome(ctx context.Context, r *run, apply func(*run, *snapshot.Snapsho
 	}
 	after := row
 	apply(r, &after)
-	res := result{Volume: row.Volume, Snapshot: row.ID}
+	res := Result{Volume: row.Volume, Snapshot: row.ID}
 	if r.p.Net == nil {
 		return inventory.Change{Put: changed(row, after)}, res, nil
 	}

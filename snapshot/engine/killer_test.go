@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 	"sync"
+	"sync/atomic"
 
 	"github.com/storagesnap/storagesnap/driver"
 	"github.com/storagesnap/storagesnap/inventory"
@@ -25,6 +26,7 @@ type killer struct {
 	where   string
 	died    chan struct{}
 
+	polls   atomic.Int64 // how often all records of a kind were looked at, which a process does once for each poll
 	onPoint func(n int, where string)
 	onCall  func(method string)
 }
@@ -143,6 +145,9 @@ func (m mortal) Operations(ctx context.Context, q inventory.OperationQuery) iter
 }
 
 func (m mortal) Records(ctx context.Context, q inventory.RecordQuery) iter.Seq2[inventory.Record, error] {
+	if q.ID == "" {
+		m.k.polls.Add(1)
+	}
 	return aliveList(m, m.Inventory.Records(ctx, q))
 }
 

@@ -37,6 +37,14 @@ type kind struct {
 	outcome func(ctx context.Context, r *run) (inventory.Change, any, error)
 	// failed returns the change that takes the intent back, after everything was undone.
 	failed func(ctx context.Context, r *run) (inventory.Change, error)
+	// abandon returns the change that ends the operation where it is, by what the journal knows; nil: there is no such end, since
+	// it touches nothing that could not be undone. leaves tells what is left then, for the person who decides.
+	abandon func(ctx context.Context, r *run) (inventory.Change, error)
+	leaves  func(r *run) string
+	// aim says in a few words what it is to do. explain adds, for a person, how things stand, what is safe and what is not.
+	// It reads the journal only.
+	aim     string
+	explain func(r *run, x *Explanation)
 	// steps are all that the kind may have; prepare chooses among them. The first one that is named in pivots is the
 	// operation's pivot; if none is, the outcome is.
 	steps  map[string]step
@@ -69,6 +77,13 @@ type step struct {
 	late bool
 	// read: it changes nothing, so it is not journaled before it is sent.
 	read bool
+	// assume, for a pivot, writes into the journal what a person's word that it took place tells; false if a word is not
+	// enough. nil: it never is. It does no I/O.
+	assume func(r *run) bool
+	// several: it has several effects, so no word can say that none took place.
+	several bool
+	// say is what the step means, for a person.
+	say say
 	// tell is what a plan says of it: what it does, its undo, and the calls that do sends if nothing goes wrong. Every step
 	// has one; prepare has filled the detail.
 	tell func(r *run) PlannedStep
@@ -76,7 +91,7 @@ type step struct {
 
 // kinds is the table of all kinds.
 func kinds() map[string]*kind {
-	table := make(map[string]*kind)
+	table, words := make(map[string]*kind), meanings()
 	for _, k := range []*kind{
 		createKind(), deleteKind(), revertKind(), cloneKind(), importKind(), forgetKind(), deleteVolumeKind(),
 		holdKind(), releaseKind(), setExpiryKind(), editKind(), editVolumeKind(),
@@ -84,6 +99,12 @@ func kinds() map[string]*kind {
 		adoptKind(), repairKind(), dropKind(),
 	} {
 		table[k.name] = k
+		for name, st := range k.steps {
+			if st.say == (say{}) {
+				st.say = words[name]
+				k.steps[name] = st
+			}
+		}
 	}
 	return table
 }

@@ -139,7 +139,7 @@ func TestWhatHasEndedIsNotTakenOver(t *testing.T) {
 			w.create("one")
 			for op, err := range w.inv.Operations(ctx(t), inventory.OperationQuery{Kind: "create"}) {
 				require.NoError(t, err)
-				op.State = inventory.Queued
+				op.State, op.LeaseOwner = inventory.Queued, "test"
 				op.Epoch++
 				err = w.inv.Commit(ctx(t), inventory.Change{
 					ID:        snapshot.NewID[inventory.ChangeID](),

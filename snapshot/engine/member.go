@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/storagesnap/storagesnap/driver"
 	"github.com/storagesnap/storagesnap/inventory"
@@ -20,6 +21,8 @@ type member struct {
 	h    *hostEntry
 	desc driver.Description
 	p    *part
+	// names are what the volume, its snapshots and its host are called, for texts.
+	names *strings.Replacer
 }
 
 // reset forgets all members but an empty main one, and their part of the journal.
@@ -41,8 +44,9 @@ func (r *run) enlist() {
 	r.members = append(r.members, r.member)
 }
 
-// restore makes the members that the journal tells of, without reaching any backend or host.
-func (r *run) restore() error {
+// restore makes the members that the journal tells of, without reaching any backend or host. A backend that this engine does
+// not have is noted in lacks.
+func (r *run) restore() {
 	r.member = &member{p: &r.d.part}
 	r.members = []*member{r.member}
 	for _, p := range r.d.Others {
@@ -57,10 +61,9 @@ func (r *run) restore() error {
 		}
 		var err error
 		if m.b, err = r.e.backend(m.p.Backend); err != nil {
-			return err
+			r.lacks = err
 		}
 	}
-	return nil
 }
 
 // focus puts the member into focus whose volume it is; the zero id is the main one's.

@@ -238,7 +238,8 @@ func (r *run) freezeCalls(method string) []PlannedCall {
 
 // thawFirst is what a process does first with an operation that it has taken over, even while the array is down.
 func (r *run) thawFirst(ctx context.Context) {
-	if !r.d.Freeze.inForce(r.op) {
+	f := r.d.Freeze
+	if told := r.assumed() && f != nil && !f.Thawed; !f.inForce(r.op) && !told {
 		return
 	}
 	if err := r.thaw(ctx); err != nil {

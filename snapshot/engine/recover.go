@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/storagesnap/storagesnap/driver"
 	"github.com/storagesnap/storagesnap/inventory"
@@ -12,6 +13,9 @@ import (
 // recoverLoop finds, again and again, operations that wait for time or that a dead process left.
 func (e *Engine) recoverLoop() {
 	for pause(e.base, e.opts.Poll) == nil {
+		if err := e.heedWishes(e.base); err != nil && e.base.Err() == nil {
+			e.log.Error("wishes about operations cannot be listed; tried again", "error", err)
+		}
 		if err := e.recoverOnce(e.base, false); err != nil && e.base.Err() == nil {
 			e.log.Error("open operations cannot be listed; tried again", "error", err)
 		}
@@ -29,16 +33,26 @@ func (e *Engine) recoverOnce(ctx context.Context, starting bool) error {
 			switch {
 			case err != nil:
 				return err
-			case seen[op.ID] || e.running(op.ID) != nil || !e.due(op, starting):
+			case seen[op.ID] || e.running(op.ID) != nil || !e.mine(op.ID) || !e.due(op, starting):
 				continue
 			}
 			seen[op.ID] = true
-			if err := e.takeUp(ctx, op, false); err != nil && !errors.Is(err, errLost) {
+			if err := e.takeUp(ctx, op, nil); err != nil && !errors.Is(err, errLost) {
 				e.log.WarnContext(ctx, "operation cannot be taken up", "operation", op.ID.String(), "kind", op.Kind, "error", err)
 			}
 		}
 	}
 	return nil
+}
+
+// mine reports whether this process may take the operation up without being told to.
+func (e *Engine) mine(id inventory.OperationID) bool {
+	if !e.opts.ManualRecovery {
+		return true
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.own[id]
 }
 
 func (e *Engine) due(op inventory.Operation, starting bool) bool {
@@ -51,26 +65,25 @@ func (e *Engine) due(op inventory.Operation, starting bool) bool {
 	return starting || !op.NextAt.After(e.now())
 }
 
-// takeUp makes the operation this process's and goes on with it in the background. Errors: errLost when somebody else was
-// faster, ErrUnsupported for a kind or a backend that this process does not know; the operation is then left alone.
-func (e *Engine) takeUp(ctx context.Context, op inventory.Operation, cancel bool) error {
-	k, ok := e.kinds[op.Kind]
-	if !ok || op.Format != k.format {
-		return driver.Errorf(driver.ErrUnsupported, "kind %q format %d is not known to this program", op.Kind, op.Format)
+// takeUp makes the operation this process's and goes on with it in the background. decide, if not nil, is what a person said:
+// it changes the journal, and what it changes is committed together with the take-over. Errors: errLost when somebody else was
+// faster, ErrUnsupported for a kind and ErrNotFound for a backend that this process does not know; the operation is then
+// left alone.
+func (e *Engine) takeUp(ctx context.Context, op inventory.Operation, decide func(*run)) error {
+	r, err := e.journalOf(op)
+	if err != nil {
+		return err
 	}
-	r := newRun(e, k)
-	r.id, r.argsHash, r.op, r.saved, r.enter = op.ID, op.ArgsHash, op, op, entryTakeOver
 	close(r.begun)
-	r.cancelAsked.Store(cancel || op.CancelAsked)
-	var err error
-	if r.req, err = k.decode(op.Args); err != nil {
-		return err
+	r.op.Steps = slices.Clone(op.Steps)
+	if decide != nil {
+		decide(r)
 	}
-	if r.d, err = decodeDetail(op.Detail); err != nil {
-		return err
+	if op.CancelAsked || op.State == inventory.Queued && r.last() == ChoiceUndo {
+		r.cancelAsked.Store(true)
 	}
-	if err := r.restore(); err != nil {
-		return err
+	if r.lacks != nil && r.callsLeft() && !r.wished.Load() {
+		return r.lacks
 	}
 	if other, err := e.adopt(r); other != nil || err != nil {
 		return err // under way already, or closing
@@ -131,6 +144,12 @@ func (e *Engine) claim(ctx context.Context, r *run) error {
 // the steps know that from Resume and SentAt.
 func (r *run) goOn(ctx context.Context) error {
 	r.thawFirst(ctx)
+	if r.abandoned() {
+		return r.endAbandoned(ctx)
+	}
+	if err := r.heed(ctx); err != nil {
+		return err
+	}
 	if err := r.reopen(ctx); err != nil {
 		if ctx.Err() != nil {
 			return errLost
@@ -139,6 +158,9 @@ func (r *run) goOn(ctx context.Context) error {
 	}
 	if !r.op.Undoing && r.kind.goBack && r.mayTurnBack() {
 		cause := driver.Errorf(driver.ErrUnavailable, "the process that worked on it ended before the effect")
+		if r.last() == choiceResume {
+			cause = driver.Errorf(driver.ErrUnavailable, "it was suspended before the effect, and nobody kept watch meanwhile")
+		}
 		if r.cancelAsked.Load() {
 			cause = driver.Errorf(driver.ErrUnavailable, "cancelled: %w", context.Canceled)
 		}
@@ -149,12 +171,24 @@ func (r *run) goOn(ctx context.Context) error {
 	return r.execute(ctx)
 }
 
-// reopen reaches the backends and hosts again.
+// reopen reaches the backends and hosts again, if there is anything left to ask them. Where a person's word stands for the
+// outcome of a call, it waits until that call can have no effect any more.
 func (r *run) reopen(ctx context.Context) error {
+	if !r.callsLeft() {
+		return nil
+	}
+	if r.lacks != nil {
+		return r.lacks
+	}
 	return r.each(func() error {
 		var err error
 		if r.desc, err = r.e.describe(ctx, r.b, false); err != nil {
 			return err
+		}
+		if r.assumed() {
+			if err := r.settle(ctx); err != nil {
+				return err
+			}
 		}
 		if r.p.Host != "" {
 			return r.useHost(ctx, r.p.Host)

@@ -27,11 +27,12 @@ func revertKind() *kind {
 		name: kindRevert, format: 1, decode: decodeAs[RevertRequest],
 		locate: locateRevert, prepare: prepareRevert,
 		outcome: revertedOutcome, failed: revertFailed,
+		abandon: abandonRevert, leaves: revertLeaves, explain: explainRevert, aim: "put {volume} back to {snapshot}",
 		steps: map[string]step{
 			stepDetach: {do: doDetach, undo: undoDetach, tell: tellDetach},
 			stepRevoke: {do: doRevoke, undo: undoRevoke, late: true, tell: tellRevoke},
 			stepKeep:   {do: doKeep, undo: undoKeep, late: true, tell: tellKeep},
-			stepRevert: {do: doRevert, repeat: true, late: true, tell: tellRevert},
+			stepRevert: {do: doRevert, repeat: true, late: true, assume: assumeReverted, tell: tellRevert},
 			stepReread: {do: doReread, read: true, tell: tellReread},
 			stepGrant:  {do: doGrant, late: true, tell: tellGrant},
 			stepAttach: {do: doAttach, tell: tellAttach},
@@ -165,6 +166,8 @@ func (r *run) planIf(wanted bool, step string) {
 
 // fenceable refuses an operation that nothing would keep writers away from.
 func (r *run) fenceable(a *Assertion) error {
+	r.p.WordOnly = !r.desc.Facts.RevertFenced && r.b.able.Access == nil && r.p.Attachment == nil
+	r.p.ChangesID = r.desc.Facts.RevertChangesID
 	if r.desc.Facts.RevertFenced || r.b.able.Access != nil || r.p.Attachment != nil || a != nil {
 		return nil
 	}

@@ -126,7 +126,16 @@ func doReread(ctx context.Context, r *run, _ driver.Attempt) error {
 		return err
 	}
 	r.p.Now = nowOf(v)
-	return nil
+	if r.assumed() && len(r.p.Dropped) == 0 { // the array never told what it dropped
+		r.p.Dropped, err = r.gone(ctx, r.p.MayDrop)
+	}
+	return err
+}
+
+// assumeReverted: the volumes are still known by their ids, unless the array changes those with a revert.
+func assumeReverted(r *run) bool {
+	r.p.Now = &volumeNow{Native: r.p.Native}
+	return !slices.ContainsFunc(r.members, func(m *member) bool { return m.p.ChangesID })
 }
 
 func tellReread(r *run) PlannedStep {
@@ -134,7 +143,7 @@ func tellReread(r *run) PlannedStep {
 }
 
 func revertedOutcome(ctx context.Context, r *run) (inventory.Change, any, error) {
-	res := result{Volume: r.vol.ID, Snapshot: r.p.Snapshot, Kept: r.p.Keep}
+	res := Result{Volume: r.vol.ID, Snapshot: r.p.Snapshot, Kept: r.p.Keep}
 	change, dropped, err := r.rolledBackOutcome(ctx)
 	res.Dropped = dropped
 	return change, res, err

@@ -65,7 +65,14 @@ type run struct {
 	// cause is the error that turned the operation back, with its blockers.
 	cause error
 
+	// lacks is the error for a backend that the journal names and this engine does not have.
+	lacks error
+	// leaving is the reason that an abandoned operation keeps.
+	leaving string
+
 	cancelAsked atomic.Bool
+	// wished: there may be a record that says what is wanted of the operation.
+	wished atomic.Bool
 	// endCall ends the context of the call under way; endUndoable only if the call can be undone.
 	endCall     atomic.Pointer[context.CancelFunc]
 	endUndoable atomic.Pointer[context.CancelFunc]
@@ -89,6 +96,9 @@ func newRun(e *Engine, k *kind) *run {
 // the run's own goroutine calls it. The errors are the store's; a lost reply is looked up, so that nil means written and
 // any error but inventory.ErrIndeterminate means not written.
 func (r *run) commit(ctx context.Context, c inventory.Change) error {
+	if r.cancelAsked.Load() {
+		r.op.CancelAsked = true
+	}
 	next := r.op
 	next.Steps = slices.Clone(r.op.Steps)
 	r.d.Trace = cmp.Or(r.d.Trace, r.trace)
@@ -146,6 +156,8 @@ func (r *run) writeOnce(ctx context.Context, c inventory.Change, next inventory.
 	}
 	if next.State == inventory.Running || next.State == inventory.Queued {
 		oc.LeaseTTL = r.e.opts.LeaseTTL
+	} else {
+		next.LeaseOwner = "" // nobody's any more
 	}
 	granted := r.e.newLease(oc.LeaseTTL)
 	oc.Operation = next

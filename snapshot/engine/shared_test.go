@@ -14,13 +14,24 @@ import (
 	"github.com/storagesnap/storagesnap/snapshot/engine"
 )
 
-// TestSharedSnapshotGoesWithItsLast: one snapshot of a container stands in the trees of two volumes. Deleting it for one of them
-// must not take it from the other; deleting it for both removes it.
-func TestSharedSnapshotGoesWithItsLast(t *testing.T) {
-	drv := NewMockDriver(gomock.NewController(t))
-	drv.EXPECT().Abilities().Return(driver.Abilities{}).AnyTimes()
+// remover is a manager of volumes that only removes them.
+type remover struct {
+	driver.VolumeManager
+	removed []driver.VolumeID
+}
+
+func (r *remover) DeleteVolume(_ context.Context, req driver.DeleteVolumeRequest) (driver.DeleteResult, error) {
+	r.removed = append(r.removed, req.Volume)
+	return driver.DeleteResult{}, nil
+}
+
+// sharingVolumes is an engine with two volumes of one container, in whose trees one snapshot of the container stands.
+func sharingVolumes(t *testing.T) (*MockDriver, *engine.Engine, []inventory.Volume, *remover) {
+	t.Helper()
+	drv, volumes := NewMockDriver(gomock.NewController(t)), &remover{}
+	drv.EXPECT().Abilities().Return(driver.Abilities{Volumes: volumes}).AnyTimes()
 	drv.EXPECT().Describe(gomock.Any()).Return(driver.Description{
-		Backend: "mock", Facts: driver.Facts{SnapshotUnit: driver.UnitContainer},
+		Backend: "mock", Facts: driver.Facts{SnapshotUnit: driver.UnitContainer, RevertFenced: true},
 	}, nil).AnyTimes()
 	siblings := map[driver.VolumeID]driver.VolumeID{"a": "b", "b": "a"}
 	drv.EXPECT().Volume(gomock.Any(), gomock.Any()).DoAndReturn(
@@ -48,9 +59,13 @@ func TestSharedSnapshotGoesWithItsLast(t *testing.T) {
 		require.NoError(t, err)
 		heads = append(heads, vol)
 	}
+	return drv, eng, heads, volumes
+}
 
-	_, err = inv.Snapshot(ctx(t), heads[0].Head)
-	require.NoError(t, err)
+// TestSharedSnapshotGoesWithItsLast: deleting it for one of the volumes must not take it from the other; deleting it for both
+// removes it.
+func TestSharedSnapshotGoesWithItsLast(t *testing.T) {
+	drv, eng, heads, _ := sharingVolumes(t)
 	require.NoError(t, eng.Delete(ctx(t), engine.DeleteRequest{Snapshot: heads[0].Head}), "no call of the array")
 	drv.EXPECT().DeleteSnapshot(gomock.Any(), gomock.Any()).DoAndReturn(
 		func(_ context.Context, req driver.DeleteSnapshotRequest) (driver.DeleteResult, error) {
@@ -58,4 +73,13 @@ func TestSharedSnapshotGoesWithItsLast(t *testing.T) {
 			return driver.DeleteResult{}, nil
 		})
 	require.NoError(t, eng.Delete(ctx(t), engine.DeleteRequest{Snapshot: heads[1].Head}))
+}
+
+// TestSharedSnapshotOutlivesAVolume: a volume that goes with its snapshots does not take those that are another's too.
+func TestSharedSnapshotOutlivesAVolume(t *testing.T) {
+	_, eng, heads, volumes := sharingVolumes(t)
+	require.NoError(t, eng.DeleteVolume(ctx(t), engine.DeleteVolumeRequest{Volume: heads[0].ID, Snapshots: engine.SnapshotsDelete}))
+	require.Equal(t, []driver.VolumeID{"a"}, volumes.removed)
+	_, err := eng.Snapshot(ctx(t), heads[1].Head)
+	require.NoError(t, err)
 }

@@ -39,7 +39,8 @@ func splitKind() *kind {
 		name: kindSplit, format: 1, decode: decodeAs[SplitRequest],
 		locate:  locateVolume(func(r SplitRequest) snapshot.VolumeID { return r.Volume }),
 		prepare: prepareSplit, outcome: splitOutcome, failed: splitFailed,
-		steps:  map[string]step{stepSplit: {do: doSplit, repeat: true, tell: tellSplit}},
+		abandon: splitFailed, leaves: splitLeaves, explain: explainSplit, aim: "make {volume} independent of {snapshot}",
+		steps:  map[string]step{stepSplit: {do: doSplit, repeat: true, several: true, tell: tellSplit}},
 		pivots: []string{stepSplit},
 		ends:   says("the clone needs its snapshot no more"),
 	}
@@ -91,7 +92,7 @@ func tellSplit(r *run) PlannedStep {
 func splitOutcome(_ context.Context, r *run) (inventory.Change, any, error) {
 	vol := r.unpend()
 	vol.Independent = true
-	return inventory.Change{Volumes: r.volumeChange(vol)}, result{Volume: vol.ID}, nil
+	return inventory.Change{Volumes: r.volumeChange(vol)}, Result{Volume: vol.ID}, nil
 }
 
 func splitFailed(_ context.Context, r *run) (inventory.Change, error) {

@@ -10,8 +10,8 @@ import (
 	"github.com/storagesnap/storagesnap/snapshot"
 )
 
-func resultOf(op inventory.Operation, err error) (result, error) {
-	res := result{operation: op.ID}
+func resultOf(op inventory.Operation, err error) (Result, error) {
+	res := Result{operation: op.ID}
 	if err != nil || len(op.Result) == 0 {
 		return res, err
 	}
@@ -34,7 +34,7 @@ func (e *Engine) Create(ctx context.Context, req CreateRequest) (snapshot.Snapsh
 }
 
 // unread is the error of a verb that succeeded and cannot say any more what it made: somebody has removed it since.
-func (r result) unread(kind string, err error) error {
+func (r Result) unread(kind string, err error) error {
 	if err == nil {
 		return nil
 	}

@@ -39,37 +39,31 @@ func (e *Engine) Wait(ctx context.Context, id inventory.OperationID) (inventory.
 	}
 }
 
-// Cancel asks an operation of this process to be undone. Before the pivot it is, and ends as Failed; after it the operation
-// goes on, since it can only be completed. An operation that waits is taken up and undone, if its journal allows.
-// Cancel does not wait. Errors: ErrNotFound, ErrBusy when another process works on it.
-func (e *Engine) Cancel(ctx context.Context, id inventory.OperationID) error {
-	if r := e.running(id); r != nil {
-		r.cancel()
-		return nil
-	}
-	return e.takeUpByID(ctx, id, true)
-}
-
-// Retry takes up an operation that waits, at once. It does not wait for it. Errors: ErrNotFound, ErrInvalid when the operation
-// does not wait, ErrBusy when another process works on it.
+// Retry takes up an operation that waits, or that nobody works on any more, at once. It does not wait for it.
+// Errors: ErrNotFound; ErrInvalid when the operation has ended, or was suspended by a person (resume it); ErrBusy when
+// another process works on it.
 func (e *Engine) Retry(ctx context.Context, id inventory.OperationID) error {
 	if e.running(id) != nil {
 		return nil
 	}
-	return e.takeUpByID(ctx, id, false)
-}
-
-func (e *Engine) takeUpByID(ctx context.Context, id inventory.OperationID, cancel bool) error {
 	op, err := e.inv.Operation(ctx, id)
+	if err != nil {
+		return classified(err)
+	}
+	if w := suspension(op); w != nil {
+		return driver.Errorf(driver.ErrInvalid, "operation %s was suspended %s; resume it", id, w)
+	}
+	if !op.State.Open() {
+		return driver.Errorf(driver.ErrInvalid, "operation %s has ended: it is %s", id, op.State)
+	}
+	free, err := e.unattended(ctx, op)
 	switch {
 	case err != nil:
-		return classified(err)
-	case !op.State.Open() && cancel:
-		return nil
-	case op.State != inventory.Waiting && op.State != inventory.Queued:
-		return driver.Errorf(driver.ErrInvalid, "operation %s is %s", id, op.State)
+		return err
+	case !free:
+		return driver.Errorf(driver.ErrBusy, "operation %s is being worked on by %q", id, op.LeaseOwner)
 	}
-	return e.takeUp(ctx, op, cancel)
+	return e.takeUp(ctx, op, nil)
 }
 
 // cancel makes the run turn back at the next step, and interrupts a call that can be undone.
@@ -80,10 +74,10 @@ func (r *run) cancel() {
 
 // do is a synchronous verb: Submit and Wait. If ctx ends first, the operation is cancelled; what can be undone is, before do
 // returns, and what cannot is completed.
-func (e *Engine) do(ctx context.Context, req Request) (result, error) {
+func (e *Engine) do(ctx context.Context, req Request) (Result, error) {
 	r, prior, err := e.submit(ctx, req)
 	if err != nil {
-		return result{}, err
+		return Result{}, err
 	}
 	id := prior.ID
 	if r != nil {
@@ -93,7 +87,7 @@ func (e *Engine) do(ctx context.Context, req Request) (result, error) {
 		case <-ctx.Done():
 			r.cancel()
 			if err := e.grace(r); err != nil {
-				return result{}, err
+				return Result{}, err
 			}
 		}
 		if r.err == nil || !errors.Is(r.err, errLost) {
@@ -131,12 +125,13 @@ func (e *Engine) grace(r *run) error {
 	}
 }
 
-// result is what an operation made or changed, as its journal keeps it.
-type result struct {
+// Result is what an operation made or changed; which fields are set depends on its kind.
+type Result struct {
 	operation inventory.OperationID // whose result it is
-	Volume    snapshot.VolumeID     `json:"volume,omitzero"`
-	Snapshot  snapshot.ID           `json:"snapshot,omitzero"`
-	Group     snapshot.GroupID      `json:"group,omitzero"`
+
+	Volume   snapshot.VolumeID `json:"volume,omitzero"`
+	Snapshot snapshot.ID       `json:"snapshot,omitzero"`
+	Group    snapshot.GroupID  `json:"group,omitzero"`
 	// Kept is the snapshot of the content before a revert.
 	Kept snapshot.ID `json:"kept,omitzero"`
 	// Dropped are the snapshots that went with a revert.
@@ -144,3 +139,7 @@ type result struct {
 	// RecoverableUntil is when the array's trash gives up what was deleted.
 	RecoverableUntil time.Time `json:"recoverable_until,omitzero"`
 }
+
+// ResultOf returns what an operation made or changed, once it has succeeded; the zero Result until then. It reads the journal
+// that [Engine.Wait] returned, nothing else. Error: ErrInvalid for a journal that cannot be read.
+func ResultOf(op inventory.Operation) (Result, error) { return resultOf(op, nil) }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,6 +36,7 @@ type world struct {
 	ctx    context.Context         // of a scene's act; nil is one that does not end
 	killer *killer                 // of the present process; nil lives for ever
 	record func(call *driver.Call) // is shown every call of the array or host, before it; set it between open and the calls
+	away   atomic.Bool             // the host cannot be reached
 }
 
 // settings shape a world; the zero value is the most comfortable array, without a host.
@@ -103,7 +105,13 @@ func (w *world) open() {
 	require.NoError(w.t, err)
 	require.NoError(w.t, eng.AddBackend("array", w.pedant.Driver(driver.Wrap(w.array.Driver(), hook))))
 	if w.host != nil {
-		require.NoError(w.t, eng.AddHost("pool", w.pedant.Host(driver.WrapHost(w.host.Driver(), hook))))
+		reached := func(ctx context.Context, call *driver.Call, next func(context.Context) error) error {
+			if w.away.Load() && call.Method != "Close" {
+				return driver.Errorf(driver.ErrUnavailable, "dial tcp 192.0.2.7:443: no route to host")
+			}
+			return hook(ctx, call, next)
+		}
+		require.NoError(w.t, eng.AddHost("pool", w.pedant.Host(driver.WrapHost(w.host.Driver(), reached))))
 	}
 	w.eng = eng
 	if err := eng.Start(ctx(w.t)); !w.killer.isDead() {
