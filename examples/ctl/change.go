@@ -21,6 +21,7 @@ type changeFlags struct {
 	dryRun    bool
 	operation string
 	ifPlan    string
+	recovery  recovery
 }
 
 // change is what such a command does, once its arguments were understood.
@@ -58,7 +59,9 @@ func (a *app) acting(use, short, long, example string, flags *changeFlags, prepa
 		if err != nil {
 			return err
 		}
-		return a.with(c.Context(), func(s *session) error { return s.change(c.Context(), *flags, common, args, prepare) })
+		return a.recovering(c.Context(), flags.recovery, func(s *session) error {
+			return s.change(c.Context(), *flags, common, args, prepare)
+		})
 	})
 	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "do it without asking")
 	return c

@@ -355,7 +355,7 @@ func TestWaiting(t *testing.T) {
 	require.Equal(t, "There are no such operations.\n", w.ok("op", "list", "--open"))
 	r = w.run("op", "cancel", f.Operation.Short())
 	require.Equal(t, exitRefused, r.code)
-	require.Contains(t, r.err, " is succeeded; only one that waits can be retried or cancelled\n")
+	require.Contains(t, r.err, " has ended: it is succeeded\n")
 }
 
 // TestFailed: what was undone is a failure that left nothing.

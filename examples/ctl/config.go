@@ -39,7 +39,9 @@ type engineSettings struct {
 	CallTimeout time.Duration `json:"call_timeout" default:"2m" help:"the longest call of an array or host"`
 	LongTimeout time.Duration `json:"long_timeout" default:"6h" help:"the longest clone"`
 	Attempts    int           `json:"attempts" default:"3" help:"how often a step is tried before its operation waits"`
-	Grace       time.Duration `json:"grace" default:"1m" help:"how long an interrupted command undoes before it ends"`
+	//nolint:lll // a tag cannot be broken
+	ManualRecovery bool          `json:"manual_recovery" default:"false" help:"leave what waits, or what dead processes left, to other programs and to ctl op"`
+	Grace          time.Duration `json:"grace" default:"1m" help:"how long an interrupted command undoes before it ends"`
 }
 
 // Validate is called when the file has been read.

@@ -94,7 +94,7 @@ type shownSettings struct {
 func engineShown(e engineSettings) map[string]any {
 	return map[string]any{
 		"owner": e.Owner, "lease": e.Lease.String(), "poll": e.Poll.String(), "call_timeout": e.CallTimeout.String(),
-		"long_timeout": e.LongTimeout.String(), "attempts": e.Attempts, "grace": e.Grace.String(),
+		"long_timeout": e.LongTimeout.String(), "attempts": e.Attempts, "manual_recovery": e.ManualRecovery, "grace": e.Grace.String(),
 	}
 }
 

@@ -33,7 +33,7 @@ func TestBadConfigurations(t *testing.T) {
 		"relative":     {"inventory: sqlite:inv.db", `field "inventory" is "sqlite:inv.db"; want an absolute path, as sqlite:/absolute/path.db` + rightFile},
 		"no name":      {good + "backends: [{driver: local}]", `missing field "backends[0].name" (the name that volumes refer to; it stays with the array for ever)` + rightFile},
 		"names":        {good + "backends: [{name: a, driver: local}, {name: a, driver: local}]", `field "backends" names "a" twice` + rightFile},
-		"engine field": {good + "engine: {leases: 1s}", `unknown field "engine.leases"; known: owner, lease, poll, call_timeout, long_timeout, attempts, grace` + rightFile},
+		"engine field": {good + "engine: {leases: 1s}", `unknown field "engine.leases"; known: owner, lease, poll, call_timeout, long_timeout, attempts, manual_recovery, grace` + rightFile},
 		"lease":        {good + "engine: {lease: 0s}", `field "engine.lease" is 0s; want more than 0` + rightFile},
 		"duration":     {good + "engine: {lease: 30}", `field "engine.lease": want a duration, as a string like "1m30s"` + rightFile},
 		"attempts":     {good + "engine: {attempts: 0}", `field "engine.attempts" is 0; want at least 1` + rightFile},

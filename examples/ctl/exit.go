@@ -61,14 +61,17 @@ func failureOf(err error) failure {
 	if e, ok := errors.AsType[*engine.Error](err); ok {
 		return engineFailure(e)
 	}
+	if e, ok := errors.AsType[*openError](err); ok {
+		return failure{Error: e.Error(), Exit: exitWaiting, Next: "ctl op explain says of each what would help"}
+	}
 	if errors.Is(err, context.Canceled) {
 		return failure{Error: "interrupted", Exit: exitFailed}
 	}
 	f := failure{Error: plain(err), Exit: exitFailed, Blockers: driver.BlockersOf(err)}
 	if e, ok := errors.AsType[*driver.Error](err); ok {
 		f.Class = e.Class.Error()
-		if !e.Class.Transient() { // an operation's errors are the engine's; this one says that there is none
-			f.Exit = exitRefused
+		if e.Class != driver.ErrUnavailable && driver.EffectOf(err) == driver.EffectNone {
+			f.Exit = exitRefused // an operation's errors are the engine's; this one says that there is none
 		}
 	}
 	return f
@@ -127,7 +130,7 @@ func (f failure) write(w io.Writer) {
 	if f.Next != "" {
 		b.WriteString("  next: " + safe(f.Next, 0) + "\n")
 	}
-	if f.Exit == exitWaiting {
+	if f.Exit == exitWaiting && !f.Operation.IsZero() {
 		b.WriteString("  next: ctl op explain " + f.Operation.String() + "\n")
 	}
 	_, _ = io.WriteString(w, b.String())

@@ -7,19 +7,21 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+	"github.com/storagesnap/storagesnap/driver"
 	"github.com/storagesnap/storagesnap/inventory"
 	"github.com/storagesnap/storagesnap/snapshot/engine"
 )
 
 func (a *app) explainCommand() *cobra.Command {
-	c := a.command("explain ID", "Explain how an operation or a snapshot stands, and what would help",
-		"It goes by the inventory alone, so it works while arrays and hosts are down.",
+	c := a.command("explain ID", "Explain how something stands: an operation, snapshot, volume or backend",
+		"It says what happened, what stands in the way and what would help. It goes by the inventory alone, so it works\n"+
+			"while arrays and hosts are down.",
 		"  ctl explain 8c1f2a3b\n  ctl explain web01@before-upgrade",
 		func(c *cobra.Command, args []string) error {
 			return a.with(c.Context(), func(s *session) error { return s.explain(c.Context(), args[0]) })
 		})
 	return a.completes(c, func(ctx context.Context, s *session, add func(word, explanation string) bool) error {
-		return errors.Join(operationWords(ctx, s, add), snapshotWords(ctx, s, add))
+		return errors.Join(operationWords(ctx, s, add), snapshotWords(ctx, s, add), volumeWords(ctx, s, add))
 	})
 }
 
@@ -49,9 +51,21 @@ func (s *session) explain(ctx context.Context, ref string) error {
 	if !absent(err) {
 		return err
 	}
+	v, err := s.volume(ctx, ref)
+	if err == nil {
+		x, err := s.eng.ExplainVolume(ctx, v.ID)
+		return s.explained(x, err)
+	}
+	if !absent(err) {
+		return err
+	}
+	x, err := s.eng.ExplainBackend(ctx, ref)
+	if driver.ClassOf(err) != driver.ErrNotFound {
+		return s.explained(x, err)
+	}
 	return &refusal{
-		text: fmt.Sprintf("there is no operation or snapshot %q in the inventory", ref),
-		next: "ctl op list and ctl snapshot list show what there is",
+		text: fmt.Sprintf("there is no operation, snapshot, volume or backend %q in the inventory", ref),
+		next: "ctl op list, ctl snapshot list and ctl volume list show what there is",
 	}
 }
 

@@ -28,21 +28,33 @@ type session struct {
 	closers []func() error
 }
 
+// recovery says what a started engine takes up that waits, or that dead processes have left.
+type recovery int
+
+const (
+	// asConfigured: all of it, unless the configuration has manual_recovery.
+	asConfigured recovery = iota
+	// onlyTold: only what it is told to, for a person's decision comes first.
+	onlyTold
+	// all of it.
+	everything
+)
+
 // open opens everything that the configuration names, without a word to any array. The engine is not started: it can read,
 // plan and explain, and takes nothing up that another process works on.
-func (a *app) open(ctx context.Context) (*session, error) {
+func (a *app) open(ctx context.Context, recovery recovery) (*session, error) {
 	config, err := a.load()
 	if err != nil {
 		return nil, err
 	}
 	s := &session{settings: config, app: a, drivers: make(map[string]driver.Driver), hosts: make(map[string]driver.Host)}
-	if err := s.openAll(ctx); err != nil {
+	if err := s.openAll(ctx, recovery); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
 }
 
-func (s *session) openAll(ctx context.Context) error {
+func (s *session) openAll(ctx context.Context, recovery recovery) error {
 	path, err := inventoryPath(s.Inventory)
 	if err != nil {
 		return err
@@ -58,6 +70,7 @@ func (s *session) openAll(ctx context.Context) error {
 	s.inv = inv
 	options := s.options(owner(s.Engine.Owner))
 	options.Logger, options.OnEvent, options.Clock = s.app.logger(), s.app.steps(), s.app.now
+	options.ManualRecovery = recovery == onlyTold || recovery == asConfigured && s.Engine.ManualRecovery
 	if s.eng, err = engine.New(inv, options); err != nil {
 		return err
 	}
@@ -133,7 +146,12 @@ func (s *session) close() error {
 
 // with runs f on an open session.
 func (a *app) with(ctx context.Context, f func(s *session) error) (err error) {
-	s, err := a.open(ctx)
+	return a.recovering(ctx, asConfigured, f)
+}
+
+// recovering is with, for commands that start the engine.
+func (a *app) recovering(ctx context.Context, recovery recovery, f func(s *session) error) (err error) {
+	s, err := a.open(ctx, recovery)
 	if err != nil {
 		return err
 	}

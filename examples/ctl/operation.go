@@ -13,10 +13,12 @@ import (
 )
 
 func (a *app) operationCommands() *cobra.Command {
-	c := a.group("op", "List, explain, wait for, cancel and retry operations", "",
+	c := a.group("op", "List, explain, cancel, retry and resolve operations", "",
 		a.operationList(), a.completes(a.operationShow(), operationWords), a.completes(a.operationExplain(), operationWords),
 		a.completes(a.operationWait(), operationWords), a.completes(a.operationCancel(), operationWords),
-		a.completes(a.operationRetry(), operationWords))
+		a.completes(a.operationRetry(), operationWords), a.completes(a.operationChoices(), operationWords),
+		a.completes(a.operationResolve(), operationWords, choiceWords), a.completes(a.operationSuspend(), operationWords),
+		a.completes(a.operationResume(), operationWords), a.operationRecover())
 	c.Aliases = []string{"operation"}
 	return c
 }

@@ -28,24 +28,21 @@ func (s *session) waitFor(ctx context.Context, id inventory.OperationID) error {
 	return s.app.print(op, func(w io.Writer) error { return s.operationDetails(ctx, op).write(w) })
 }
 
-// waitingOperation finds an operation that nobody works on, and refuses others.
-func (s *session) waitingOperation(ctx context.Context, ref string) (inventory.Operation, error) {
+// openOperation finds an operation that may still do something, and refuses others.
+func (s *session) openOperation(ctx context.Context, ref string) (inventory.Operation, error) {
 	op, err := s.operation(ctx, ref)
-	if err == nil && op.State != inventory.Waiting && op.State != inventory.Queued {
-		err = &refusal{
-			text: fmt.Sprintf("operation %s is %s; only one that waits can be retried or cancelled", op.ID, op.State),
-			next: "ctl op explain " + op.ID.String(),
-		}
+	if err == nil && !op.State.Open() {
+		err = &refusal{text: fmt.Sprintf("operation %s has ended: it is %s", op.ID, op.State), next: "ctl op explain " + op.ID.String()}
 	}
 	return op, err
 }
 
-// unlessOver forgets the error if the operation waits no more: a started engine, here or elsewhere, has gone on with it.
+// unlessOver forgets the error of a request that came too late: another process has ended the operation meanwhile.
 func (s *session) unlessOver(ctx context.Context, id inventory.OperationID, err error) error {
 	if err == nil {
 		return nil
 	}
-	if op, readErr := s.inv.Operation(ctx, id); readErr != nil || op.State == inventory.Waiting {
+	if op, readErr := s.inv.Operation(ctx, id); readErr != nil || op.State.Open() {
 		return err
 	}
 	return nil
@@ -63,10 +60,11 @@ func stillOpen(ctx context.Context, id inventory.OperationID, err error) error {
 }
 
 func (a *app) operationRetry() *cobra.Command {
-	return a.acting("retry OPERATION", "Go on now with an operation that waits",
-		"Remove what stands in its way first: ctl op explain says what that is.", "  ctl op retry 8c1f2a3b", &changeFlags{},
+	return a.acting("retry OPERATION", "Go on now with an operation that waits, or that a dead process has left",
+		"Remove what stands in its way first: ctl op explain says what that is.", "  ctl op retry 8c1f2a3b",
+		&changeFlags{recovery: onlyTold},
 		func(ctx context.Context, s *session, _ engine.Common, args []string) (change, error) {
-			op, err := s.waitingOperation(ctx, args[0])
+			op, err := s.openOperation(ctx, args[0])
 			return change{do: func(ctx context.Context) error {
 				if err := s.unlessOver(ctx, op.ID, s.eng.Retry(ctx, op.ID)); err != nil {
 					return err
@@ -77,11 +75,11 @@ func (a *app) operationRetry() *cobra.Command {
 }
 
 func (a *app) operationCancel() *cobra.Command {
-	return a.acting("cancel OPERATION", "Undo an operation that waits, or was queued",
+	return a.acting("cancel OPERATION", "Undo an operation, whatever process works on it",
 		"It goes back if its journal allows that, and leaves nothing behind; what is past its pivot can only be completed.",
-		"  ctl op cancel 8c1f2a3b", &changeFlags{},
+		"  ctl op cancel 8c1f2a3b", &changeFlags{recovery: onlyTold},
 		func(ctx context.Context, s *session, _ engine.Common, args []string) (change, error) {
-			op, err := s.waitingOperation(ctx, args[0])
+			op, err := s.openOperation(ctx, args[0])
 			return change{do: func(ctx context.Context) error {
 				if err := s.eng.Cancel(ctx, op.ID); err != nil {
 					return err
@@ -94,7 +92,10 @@ func (a *app) operationCancel() *cobra.Command {
 // cancelled waits for a cancelled operation. That it has failed is what was asked for.
 func (s *session) cancelled(ctx context.Context, id inventory.OperationID) error {
 	op, err := s.eng.Wait(ctx, id)
-	if err != nil && op.State != inventory.Failed {
+	switch {
+	case err == nil:
+		return fmt.Errorf("operation %s was past its pivot: it could only be completed, and has succeeded", id)
+	case op.State != inventory.Failed:
 		return stillOpen(ctx, id, err)
 	}
 	return s.app.print(op, func(w io.Writer) error { return s.operationDetails(ctx, op).write(w) })

@@ -13,8 +13,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/storagesnap/storagesnap/inventory"
+	"github.com/storagesnap/storagesnap/snapshot"
 	"github.com/stretchr/testify/require"
 )
 
@@ -40,7 +42,7 @@ func TestSessionOfTheDocumentation(t *testing.T) {
 			script.WriteString(command)
 		}
 	}
-	require.Equal(t, 20, strings.Count(script.String(), "\n"))
+	require.Equal(t, 22, strings.Count(script.String(), "\n"))
 	cmd := exec.CommandContext(t.Context(), "sh", "-eux", "-c", script.String())
 	cmd.Env = append(os.Environ(), "DIR="+t.TempDir(), "PATH="+program(t)+":"+os.Getenv("PATH"))
 	out, err := cmd.CombinedOutput()
@@ -95,6 +97,14 @@ func TestInterruptTwice(t *testing.T) {
 	op := decoded[[]inventory.Operation](w, "op", "list", "--open")[0]
 	require.Equal(t, inventory.Running, op.State)
 	free()
+	var retried result
+	require.Eventually(t, func() bool {
+		retried = w.run("op", "retry", op.ID.String())
+		return retried.code != exitRefused // the dead process's lease has ended
+	}, time.Minute, 100*time.Millisecond)
+	require.Contains(t, retried.err, "ctl: create failed, and left nothing behind (operation "+op.ID.String()+"): ")
+	require.Empty(t, decoded[[]snapshot.Snapshot](w, "snapshot", "list", "--name", "third"))
+	w.ok("snapshot", "create", "web01", "third")
 }
 
 // until reads lines up to the one that is wanted.

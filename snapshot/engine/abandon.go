@@ -301,20 +301,30 @@ func dropLeaves(r *run) string {
 	return fmt.Sprintf("the array may still have the snapshot (token %s); the next audit tells", r.p.Token)
 }
 
-// abandonKeeping leaves the expiry that the intent wrote once the array may have been told: the tree is to know first.
-func abandonKeeping(ctx context.Context, r *run) (inventory.Change, error) {
-	if !r.sent() {
+// abandonKeeping leaves a record that is true whatever the array was told: once it may have been, an expiry that the intent wrote
+// stays, since the tree is to know first, and a hold that was to be released is gone, since it would promise too much.
+func abandonKeeping(ctx context.Context, r *run, apply func(*run, *snapshot.Snapshot)) (inventory.Change, error) {
+	switch {
+	case !r.sent():
 		return keepingFailed(ctx, r)
+	case r.op.Kind == kindRelease:
+		change, _, err := keptOutcome(ctx, r, apply)
+		return change, err
 	}
 	return inventory.Change{Volumes: r.volumeChange(r.unpend())}, nil
 }
 
 func keepingLeaves(r *run) string {
-	if !r.sent() {
+	const unknown = "when the array deletes {snapshot} by itself is not known: set its expiry again"
+	switch {
+	case !r.sent():
 		return "{snapshot} is kept as long as before"
+	case r.op.Kind == kindRelease:
+		return unknown + "; the hold is released"
+	case r.op.Kind == kindHold:
+		return unknown + "; the hold is not set"
 	}
-	return "when the array deletes {snapshot} by itself is not known: set its expiry again; a hold that was to be set is not set, " +
-		"and one that was to be released is not released"
+	return unknown
 }
 
 // leftovers lists what an abandonment leaves, for all members.

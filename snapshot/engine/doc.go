@@ -28,7 +28,7 @@
 //	create         intent, CREATESNAPSHOT, outcome                                             delete by token
 //	delete         intent, DELETESNAPSHOT, outcome                                             back to ready, if refused
 //	revert         intent, Detach, Revoke, [KeepCurrent], [CondemnYounger], fence + REVERT,    delete what was kept, Grant,
-//	               [SpareYounger], Volume, Grant, Attach, outcome                              Attach
+//	               Volume, [SpareYounger], Grant, Attach, outcome                              Attach
 //	clone          intent, Clone, [SplitClone], [GrantClone, Introduce], OUTCOME               Withdraw, Revoke, Discard
 //	split          intent, SPLIT, outcome                                                      –
 //	create-group   intent, CREATEGROUP, [Thaw], outcome                                        delete by token

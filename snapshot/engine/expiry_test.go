@@ -182,3 +182,28 @@ func TestRestartedByTwo(t *testing.T) {
 	require.True(t, once.Load())
 	w.consistent()
 }
+
+// TestAbandonedRelease: once the array may have been told to delete the snapshot, the record must not say that it is held.
+func TestAbandonedRelease(t *testing.T) {
+	w := newWorld(t, settings{})
+	one := w.create("one")
+	at := day(1)
+	w.setExpiry(one, at)
+	w.hold(one, "audit")
+	w.faults.Add(
+		drivertest.Fault{ // told, and the reply is lost
+			Method: "SetExpiry", Call: 1, When: drivertest.After, Err: driver.Errorf(driver.ErrIndeterminate, "the reply was lost"),
+		},
+		drivertest.Fault{Method: "SetExpiry", When: drivertest.Before, Err: driver.Errorf(driver.ErrUnavailable, "no route")},
+	)
+	_, err := w.eng.Release(ctx(t), engine.ReleaseRequest{Snapshot: one.ID, Name: "audit"})
+	var e *engine.Error
+	require.ErrorAs(t, err, &e)
+	require.Equal(t, inventory.Waiting, e.State)
+	require.NoError(t, w.eng.Resolve(ctx(t), e.Operation, engine.ChoiceAbandon, "ops", "the array is gone"))
+	require.NoError(t, w.eng.Idle(ctx(t)))
+	op, err := w.inv.Operation(ctx(t), e.Operation)
+	require.NoError(t, err)
+	require.Equal(t, inventory.Abandoned, op.State)
+	require.Equal(t, keepingState{0, at, at.Add(margin)}, w.keeping(one))
+}

@@ -49,7 +49,8 @@ func keepingKind(
 		},
 		outcome: func(ctx context.Context, r *run) (inventory.Change, any, error) { return keptOutcome(ctx, r, apply) },
 		failed:  keepingFailed,
-		abandon: abandonKeeping, leaves: keepingLeaves, explain: explainKeeping, aim: "change how long {snapshot} is kept",
+		abandon: func(ctx context.Context, r *run) (inventory.Change, error) { return abandonKeeping(ctx, r, apply) },
+		leaves:  keepingLeaves, explain: explainKeeping, aim: "change how long {snapshot} is kept",
 		steps: map[string]step{
 			stepSetExpiry: {do: doSetExpiry, find: findExpiry, repeat: true, late: true, several: true, tell: tellSetExpiry},
 		},

@@ -112,8 +112,8 @@ func (r *run) prepareRollback(ctx context.Context, rb rollback) (inventory.Chang
 	}
 	_ = r.each(func() error { r.planIf(len(r.p.MayDrop) > 0, stepCondemnYounger); return nil })
 	_ = r.each(func() error { r.planIf(!r.p.Follows, stepRevert); return nil })
+	_ = r.each(func() error { r.plan(stepReread); return nil }) // which also learns what was dropped, if nobody knows
 	_ = r.each(func() error { r.planIf(len(r.p.MayDrop) > 0, stepSpareYounger); return nil })
-	_ = r.each(func() error { r.plan(stepReread); return nil })
 	r.planGiveBack()
 	change.Volumes = r.headers(r.pended)
 	return change, nil
