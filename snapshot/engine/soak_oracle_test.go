@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/stretchr/testify/require"
@@ -30,6 +31,7 @@ type oracle struct {
 	natives   map[snapshot.VolumeID]map[place]bool
 	forgotten map[place]bool
 	strays    []engine.ImportRequest
+	holds     map[string]map[string]bool // by snapshot, those that were promised
 	groups    []snapshot.GroupID
 	asserted  map[snapshot.VolumeID]bool
 	reverts   map[driver.Token]*rollback
@@ -68,7 +70,7 @@ func newOracle(s *soak) *oracle {
 		asserted: make(map[snapshot.VolumeID]bool), reverts: make(map[driver.Token]*rollback),
 		made: make(map[string]string), of: make(map[string]string),
 		family: make(map[place]place), first: make(map[holder]driver.Token),
-		chose: make(map[string]string), admitted: make(map[place]bool), removed: make(map[string]bool),
+		holds: make(map[string]map[string]bool), chose: make(map[string]string), admitted: make(map[place]bool), removed: make(map[string]bool),
 	}
 }
 
@@ -239,6 +241,9 @@ func (o *oracle) committed(c inventory.Change) {
 		}
 	}
 	for _, id := range c.Drop {
+		if c.Operation != nil {
+			o.dropped(id, c.Operation.Operation.Kind)
+		}
 		if c.Operation == nil || c.Operation.Operation.Kind != "create" {
 			o.removed[id.String()] = true
 		}
@@ -310,6 +315,11 @@ func (o *oracle) acknowledge(verb, made string) {
 	defer o.mu.Unlock()
 	switch {
 	case made == "":
+	case verb == "hold":
+		id, name, _ := strings.Cut(made, " ")
+		if !o.removed[id] && !o.removed[o.of[id]] {
+			o.keep(id, name)
+		}
 	case verb == "create group":
 		if id, err := snapshot.ParseID[snapshot.GroupID](made); err == nil {
 			o.groups = append(o.groups, id)

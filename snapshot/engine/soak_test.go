@@ -177,11 +177,18 @@ func (s *soak) operator(ctx context.Context, d *dice) {
 			switch {
 			case d.once(12):
 				_ = eng.Cancel(ctx, op.ID)
+			case d.once(25):
+				_ = eng.Suspend(ctx, op.ID, "the operator", "to look at it")
+			case d.once(8):
+				_ = eng.Resume(ctx, op.ID)
 			case op.State == inventory.Waiting && op.NextAt.IsZero() && d.once(2):
 				_ = eng.Retry(ctx, op.ID)
 			case d.once(10):
 				_, _ = eng.ExplainOperation(ctx, op.ID)
 			}
+		}
+		if d.once(4) {
+			_, _ = s.anyone(d).Expire(ctx)
 		}
 	}
 }
@@ -264,10 +271,12 @@ func (s *soak) push() (open bool) {
 	for op, err := range s.inv.Operations(ctx, inventory.OperationQuery{Open: true}) {
 		require.NoError(s.t, err)
 		if s.mayWait(op) {
+			s.person(op)
 			continue
 		}
 		open = true
 		if op.State == inventory.Waiting {
+			_ = s.procs[0].life().Resume(ctx, op.ID)
 			err := s.procs[0].life().Retry(ctx, op.ID)
 			if err != nil && !errors.Is(err, driver.ErrBusy) && !errors.Is(err, driver.ErrInvalid) {
 				s.t.Logf("retry of %s: %v", op.ID, err)

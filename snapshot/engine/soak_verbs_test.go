@@ -24,7 +24,9 @@ type verb struct {
 	call func(ctx context.Context, e *engine.Engine, req engine.Request) (string, error)
 }
 
-func soakVerbs() []verb { return slices.Concat(groupVerbs(), snapshotVerbs(), volumeVerbs()) }
+func soakVerbs() []verb {
+	return slices.Concat(groupVerbs(), snapshotVerbs(), volumeVerbs(), noteVerbs())
+}
 
 // snapshotVerbs are those of one volume's snapshots.
 func snapshotVerbs() []verb {

@@ -92,7 +92,7 @@ func (w *worker) call(v verb, req engine.Request, life *engineLife, repeated boo
 	}
 	made, err := v.call(ctx, life.Engine, req)
 	w.judge(v, life, conditions{impatient, repeated}, err)
-	if err == nil {
+	if err == nil && (v.name != "hold" || !repeated) { // a hold that was made before may be released by now
 		w.s.oracle.acknowledge(v.name, made)
 	}
 	return made, err

@@ -6,7 +6,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/storagesnap/storagesnap/driver"
-	"github.com/storagesnap/storagesnap/driver/drivertest"
 	"github.com/storagesnap/storagesnap/inventory"
 	"github.com/storagesnap/storagesnap/snapshot"
 	"github.com/storagesnap/storagesnap/snapshot/engine"
@@ -230,45 +229,5 @@ func TestThemeSizeMismatch(t *testing.T) {
 		array, err := w.array.Driver().Volume(ctx(t), clone.Native)
 		require.NoError(t, err)
 		require.Equal(t, []int64{3 * size, 3 * size}, []int64{clone.Size, array.Size})
-	})
-}
-
-func TestThemeRetention(t *testing.T) {
-	t.Run("the newest can go, and the chain before it stays", func(t *testing.T) {
-		w := newWorld(t, settings{})
-		var all []snapshot.Snapshot
-		for b := range byte(5) {
-			w.fill(b + 1)
-			all = append(all, w.create("s"))
-		}
-		require.NoError(t, w.eng.Delete(ctx(t), engine.DeleteRequest{Snapshot: all[4].ID}))
-		require.Equal(t, 4, w.tree().Len())
-		require.Equal(t, all[3].ID, w.now().Head)
-		for i, s := range all[:4] {
-			w.revert(s)
-			require.Equal(t, byte(i+1), w.content(w.now().Native))
-		}
-	})
-	t.Run("a deletion that failed is not shown as done, nor a failed one as kept for ever", func(t *testing.T) {
-		w := newWorld(t, settings{})
-		s := w.create("one")
-		w.faults.Add(drivertest.Fault{Method: "DeleteSnapshot", Call: 1, Err: driver.Errorf(driver.ErrPermission, "no")})
-		require.Error(t, w.eng.Delete(ctx(t), engine.DeleteRequest{Snapshot: s.ID}))
-		now, err := w.eng.Snapshot(ctx(t), s.ID)
-		require.NoError(t, err)
-		require.Equal(t, snapshot.Ready, now.State)
-		require.NoError(t, w.eng.Delete(ctx(t), engine.DeleteRequest{Snapshot: s.ID}))
-		require.Zero(t, w.tree().Len())
-	})
-	t.Run("what somebody made by hand at the array is never deleted with ours", func(t *testing.T) {
-		w := newWorld(t, settings{})
-		w.array.AddForeignSnapshot(w.volume.Native, "by hand")
-		w.create("ours")
-		require.NoError(t, w.eng.DeleteVolume(ctx(t), engine.DeleteVolumeRequest{
-			Volume: w.volume.ID, Snapshots: engine.SnapshotsDelete,
-		}))
-		left := w.array.AllSnapshots()
-		require.Len(t, left, 1)
-		require.Equal(t, "by hand", left[0].Name)
 	})
 }
