@@ -3,11 +3,12 @@ package main
 import (
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/storagesnap/storagesnap/driver"
 	"github.com/storagesnap/storagesnap/driver/drivertest"
 	"github.com/storagesnap/storagesnap/snapshot"
 	"github.com/storagesnap/storagesnap/snapshot/engine"
-	"github.com/stretchr/testify/require"
 )
 
 // TestAudit: it reports, and acts only if told to; what would lose something is asked for.

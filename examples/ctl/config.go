@@ -10,9 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/storagesnap/storagesnap/driver"
 	"github.com/storagesnap/storagesnap/snapshot/engine"
-	"go.yaml.in/yaml/v3"
 )
 
 // settings are the configuration file.

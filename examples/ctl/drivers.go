@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/spf13/cobra"
+
 	"github.com/storagesnap/storagesnap/driver"
 )
 

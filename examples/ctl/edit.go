@@ -5,6 +5,7 @@ import (
 	"maps"
 
 	"github.com/spf13/cobra"
+
 	"github.com/storagesnap/storagesnap/snapshot/engine"
 )
 

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/spf13/cobra"
+
 	"github.com/storagesnap/storagesnap/driver"
 	"github.com/storagesnap/storagesnap/snapshot/engine"
 )

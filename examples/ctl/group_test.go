@@ -4,12 +4,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/storagesnap/storagesnap/driver"
 	"github.com/storagesnap/storagesnap/driver/drivertest"
 	"github.com/storagesnap/storagesnap/inventory"
 	"github.com/storagesnap/storagesnap/snapshot"
 	"github.com/storagesnap/storagesnap/snapshot/engine"
-	"github.com/stretchr/testify/require"
 )
 
 // lun makes a volume at the array in memory and imports it.

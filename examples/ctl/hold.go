@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
 	"github.com/storagesnap/storagesnap/snapshot"
 	"github.com/storagesnap/storagesnap/snapshot/engine"
 )

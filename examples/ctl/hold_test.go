@@ -4,11 +4,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/storagesnap/storagesnap/driver/drivertest"
 	"github.com/storagesnap/storagesnap/inventory"
 	"github.com/storagesnap/storagesnap/snapshot"
 	"github.com/storagesnap/storagesnap/snapshot/engine"
-	"github.com/stretchr/testify/require"
 )
 
 func TestHold(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mattn/go-isatty"
+
 	"github.com/storagesnap/storagesnap/driver"
 	_ "github.com/storagesnap/storagesnap/drivers" // all drivers of this repository
 )

@@ -15,9 +15,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/storagesnap/storagesnap/inventory"
 	"github.com/storagesnap/storagesnap/snapshot"
-	"github.com/stretchr/testify/require"
 )
 
 // program builds ctl and returns the folder that it is in.

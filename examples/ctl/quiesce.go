@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
 	"github.com/storagesnap/storagesnap/snapshot/engine"
 )
 

@@ -6,12 +6,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/storagesnap/storagesnap/driver"
 	"github.com/storagesnap/storagesnap/driver/drivertest"
 	"github.com/storagesnap/storagesnap/inventory"
 	"github.com/storagesnap/storagesnap/snapshot"
 	"github.com/storagesnap/storagesnap/snapshot/engine"
-	"github.com/stretchr/testify/require"
 )
 
 // stuck is a world with a deletion that took place, and whose reply was lost by an array that cannot be asked any more.

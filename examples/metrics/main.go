@@ -23,9 +23,10 @@ import (
 	"syscall"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/storagesnap/storagesnap/snapshot/engine"
 	exporter "go.opentelemetry.io/otel/exporters/prometheus"
 	"go.opentelemetry.io/otel/sdk/metric"
+
+	"github.com/storagesnap/storagesnap/snapshot/engine"
 )
 
 func main() {

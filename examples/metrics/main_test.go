@@ -13,8 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/storagesnap/storagesnap/snapshot/engine"
 	"github.com/stretchr/testify/require"
+
+	"github.com/storagesnap/storagesnap/snapshot/engine"
 )
 
 // values reads what was printed, by name{label="value",…}.

@@ -3,12 +3,13 @@ package main
 import (
 	"testing"
 
-	"github.com/storagesnap/storagesnap/snapshot/engine"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/storagesnap/storagesnap/snapshot/engine"
 )
 
 // TestSpansReachTheSDK: with the real SDK, an operation is one trace, linked to the caller's, whose calls are below its steps.
