@@ -29,7 +29,9 @@ func TestHold(t *testing.T) {
 
 func TestEdit(t *testing.T) {
 	w := imported(t)
-	first := decoded[snapshot.Snapshot](w, "snapshot", "edit", "first", "--label", "checked=yes", "--remove-label", "ticket")
+	first := decoded[snapshot.Snapshot](w, "snapshot", "edit", "first", "--label", "checked=no")
+	require.Equal(t, map[string]string{"checked": "no", "ticket": "4711"}, first.Labels)
+	first = decoded[snapshot.Snapshot](w, "snapshot", "edit", "first", "--label", "checked=yes", "--remove-label", "ticket")
 	require.Equal(t, map[string]string{"checked": "yes"}, first.Labels)
 	require.Equal(t, "first", first.Name)
 	first = decoded[snapshot.Snapshot](w, "snapshot", "edit", "first", "--name", "installed")

@@ -93,6 +93,22 @@ func TestRecover(t *testing.T) {
 	automatic := w.config
 
 	attempts := w.operation(op).Attempts
+	for _, reads := range [][]string{
+		{"audit"},
+		{"check"},
+		{"op", "list"},
+		{"op", "explain", op},
+		{"op", "choices", op},
+		{"op", "wait", op},
+		{"explain", "lun"},
+		{"tree", "lun"},
+		{"snapshot", "create", "other", "x", "-n"},
+		{"snapshot", "expire", "-n"},
+		{"op", "recover", "-n"},
+	} {
+		w.run(reads...)
+		require.Equal(t, attempts, w.operation(op).Attempts, "%q takes nothing up", reads)
+	}
 	w.config = manual
 	w.ok("snapshot", "create", "other", "two")
 	require.Equal(t, attempts, w.operation(op).Attempts)

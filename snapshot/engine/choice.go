@@ -208,8 +208,12 @@ func (r *run) try(assume func(*run) bool) bool {
 }
 
 func (r *run) abandon() Choice {
+	does := r.named("ends the operation here; {volume} takes other operations again")
+	if r.kind.name == kindClone { // which has no other volume than the one that it makes
+		does = "ends the operation here"
+	}
 	c := Choice{
-		Name: ChoiceAbandon, Does: r.named("ends the operation here; {volume} takes other operations again"),
+		Name: ChoiceAbandon, Does: does,
 		Check: "prefer the other choices; abandon what cannot be brought to an end",
 	}
 	if r.kind.leaves != nil {

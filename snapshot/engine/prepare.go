@@ -75,7 +75,7 @@ func (r *run) freeOf(ctx context.Context, id inventory.OperationID, what string)
 	}
 	b := driver.Blocker{Kind: "operation", ID: id.String(), Name: other.Kind, Since: other.CreatedAt}
 	return driver.Blocked(driver.ErrBusy, []driver.Blocker{b},
-		"%s has an operation that waits (%s); explain, retry or cancel that one first", what, other.Error)
+		"%s has an operation that waits (%s); explain, retry, resolve or cancel that one first", what, other.Error)
 }
 
 // openBackend finds the backend and makes sure that it is up and the one that the name stands for.
