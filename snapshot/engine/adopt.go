@@ -47,11 +47,7 @@ func validOrphan(ref driver.SnapshotRef) error {
 // than itself, and the head stays. So adopt the oldest first.
 // Errors: ErrConflict if it is no orphan (any more), or another installation's; ErrNotFound if the array does not have it.
 func (e *Engine) Adopt(ctx context.Context, req AdoptRequest) (snapshot.Snapshot, error) {
-	res, err := e.do(ctx, req)
-	if err != nil {
-		return snapshot.Snapshot{}, err
-	}
-	return e.Snapshot(context.WithoutCancel(ctx), res.Snapshot)
+	return e.snapshotVerb(ctx, req)
 }
 
 // adoptKind: the row and the head, in one commit.

@@ -78,14 +78,6 @@ func (e *Engine) Release(ctx context.Context, req ReleaseRequest) (snapshot.Snap
 	return e.snapshotVerb(ctx, req)
 }
 
-func (e *Engine) snapshotVerb(ctx context.Context, req Request) (snapshot.Snapshot, error) {
-	res, err := e.do(ctx, req)
-	if err != nil {
-		return snapshot.Snapshot{}, err
-	}
-	return e.Snapshot(context.WithoutCancel(ctx), res.Snapshot)
-}
-
 func holdKind() *kind {
 	k := keepingKind(kindHold, "the snapshot has the hold, and is not deleted while it has one", checkHold, applyHold)
 	k.decode = decodeAs[HoldRequest]

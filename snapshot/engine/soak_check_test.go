@@ -13,6 +13,7 @@ import (
 	"github.com/storagesnap/storagesnap/driver"
 	"github.com/storagesnap/storagesnap/inventory"
 	"github.com/storagesnap/storagesnap/snapshot"
+	"github.com/storagesnap/storagesnap/snapshot/engine"
 )
 
 // look is what the oracle found when everything had come to rest.
@@ -39,6 +40,7 @@ func (o *oracle) check() {
 		}
 	}
 	l.acknowledged()
+	l.audit()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	clear(o.asserted)
@@ -368,4 +370,31 @@ func (l *look) snapshotThere(ctx context.Context, id string) error {
 	require.NoError(l.s.t, err)
 	_, err = l.s.inv.Snapshot(ctx, snap)
 	return err
+}
+
+// audit: the engine's own audit finds nothing that the oracle does not know of.
+func (l *look) audit() {
+	report, err := l.s.procs[0].life().Audit(context.Background(), engine.AuditRequest{Grace: time.Nanosecond})
+	require.NoError(l.s.t, err)
+	for _, b := range report.Backends {
+		require.Empty(l.s.t, b.Err)
+		for _, f := range b.Findings {
+			switch f.Kind {
+			case engine.FindingOrphan, engine.FindingOrphanVolume:
+				if l.forgotten[place{b.Name, f.NativeVolume}] {
+					continue
+				}
+			case engine.FindingMissing, engine.FindingExpired:
+				if f.Token == "" || !f.ExpiresAt.IsZero() {
+					continue
+				}
+			case engine.FindingVolumeGone, engine.FindingNativeChanged, engine.FindingReappeared, engine.FindingStuck:
+			default:
+				continue
+			}
+			if !l.stuck[f.Volume] {
+				l.s.t.Errorf("the audit of %s: %s: %+v", b.Name, f.Kind, f)
+			}
+		}
+	}
 }

@@ -265,7 +265,7 @@ func (r *run) giveUp(cause error) error {
 // intend makes the checks of a request and returns its intent.
 func (r *run) intend(ctx context.Context) (inventory.Change, error) {
 	r.reset()
-	r.op.Steps, r.op.Cursor = nil, 0
+	r.op.State, r.op.Steps, r.op.Cursor = inventory.Queued, nil, 0 // it may have to wait after a try that came too late
 	change, err := r.kind.prepare(ctx, r)
 	if err == nil {
 		err = r.asPlanned(ctx, change)

@@ -25,12 +25,7 @@ func resultOf(op inventory.Operation, err error) (Result, error) {
 // All verbs are Submit and Wait in one: they return [*Error] whose class says what happened, and when ctx ends first
 // they undo what can be undone before they return.
 func (e *Engine) Create(ctx context.Context, req CreateRequest) (snapshot.Snapshot, error) {
-	res, err := e.do(ctx, req)
-	if err != nil {
-		return snapshot.Snapshot{}, err
-	}
-	s, err := e.Snapshot(context.WithoutCancel(ctx), res.Snapshot)
-	return s, res.unread(req.kind(), err)
+	return e.snapshotVerb(ctx, req)
 }
 
 // unread is the error of a verb that succeeded and cannot say any more what it made: somebody has removed it since.
@@ -94,6 +89,15 @@ func (e *Engine) Forget(ctx context.Context, req ForgetRequest) error {
 func (e *Engine) DeleteVolume(ctx context.Context, req DeleteVolumeRequest) error {
 	_, err := e.do(ctx, req)
 	return err
+}
+
+func (e *Engine) snapshotVerb(ctx context.Context, req Request) (snapshot.Snapshot, error) {
+	res, err := e.do(ctx, req)
+	if err != nil {
+		return snapshot.Snapshot{}, err
+	}
+	s, err := e.Snapshot(context.WithoutCancel(ctx), res.Snapshot)
+	return s, res.unread(req.kind(), err)
 }
 
 func (e *Engine) volumeVerb(ctx context.Context, req Request) (inventory.Volume, error) {
