@@ -77,8 +77,8 @@ func (a *app) root() *cobra.Command {
 	f.BoolVarP(&a.flags.verbose, "verbose", "v", false, "write log records to stderr")
 	a.complete(root, "output", outputText, outputJSON, outputYAML)
 	root.AddCommand(
-		a.backendCommands(), a.volumeCommands(), a.snapshotCommands(), a.groupCommands(), a.treeCommand(), a.operationCommands(),
-		a.explainCommand(), a.auditCommand(), a.checkCommand(), a.configCommands(), a.driversCommand(), a.migrateCommand(),
+		a.backendCommands(), a.volumeCommands(), a.snapshotCommands(), a.groupCommands(), a.treeCommand(), a.planCommand(),
+		a.operationCommands(), a.explainCommand(), a.auditCommand(), a.checkCommand(), a.configCommands(), a.driversCommand(), a.migrateCommand(),
 	)
 	return root
 }
