@@ -157,15 +157,51 @@ func (x *expiration) delete(ctx context.Context, u Unexpired) error {
 		return err
 	}
 	id := expireID(u)
-	if !vol.Pending.IsZero() && vol.Pending != id {
-		b := driver.Blocker{Kind: "operation", ID: vol.Pending.String()}
-		if op, err := x.e.inv.Operation(ctx, vol.Pending); err == nil {
-			b.Name, b.Since = op.Kind, op.CreatedAt
-		}
-		return driver.Blocked(driver.ErrBusy, []driver.Blocker{b}, "an operation is open on volume %s", vol.ID)
+	if err := x.idle(ctx, vol, id); err != nil {
+		return err
 	}
-	return x.e.Delete(ctx, DeleteRequest{
+	err = x.e.Delete(ctx, DeleteRequest{
 		Common: Common{OperationID: id, Actor: "expiry"}, Snapshot: u.Snapshot, IfExpiresAt: u.ExpiresAt,
+	})
+	if driver.ClassOf(err) == driver.ErrUnsupported {
+		return x.deleteGroup(ctx, u, err)
+	}
+	return err
+}
+
+// idle refuses a volume on which another operation is open.
+func (x *expiration) idle(ctx context.Context, vol inventory.Volume, id inventory.OperationID) error {
+	if vol.Pending.IsZero() || vol.Pending == id {
+		return nil
+	}
+	b := driver.Blocker{Kind: "operation", ID: vol.Pending.String()}
+	if op, err := x.e.inv.Operation(ctx, vol.Pending); err == nil {
+		b.Name, b.Since = op.Kind, op.CreatedAt
+	}
+	return driver.Blocked(driver.ErrBusy, []driver.Blocker{b}, "an operation is open on volume %s", vol.ID)
+}
+
+// deleteGroup is for a member that goes only with its group: then all must have expired.
+func (x *expiration) deleteGroup(ctx context.Context, u Unexpired, refusal error) error {
+	s, err := x.e.Snapshot(ctx, u.Snapshot)
+	if err != nil || s.Group.IsZero() {
+		return refusal
+	}
+	rows, err := x.e.groupRows(ctx, s.Group)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		vol, err := x.e.Volume(ctx, row.Volume)
+		if err == nil {
+			err = x.idle(ctx, vol, expireID(u))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return x.e.DeleteGroup(ctx, DeleteGroupRequest{
+		Common: Common{OperationID: expireID(u), Actor: "expiry"}, Group: s.Group, IfExpiresAt: u.ExpiresAt,
 	})
 }
 

@@ -31,6 +31,8 @@ type CreateGroupRequest struct {
 	Labels map[string]string `json:"labels,omitempty"`
 	// Owner is the embedder's account; empty means each volume's, and the first one's for the group.
 	Owner string `json:"owner,omitempty"`
+	// ExpiresAt, in the future, is when [Engine.Expire] may delete the members; zero for never.
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
 	// Quiesce, if not nil, holds the guests' writes meanwhile. Where several calls are needed it is always required.
 	Quiesce *Quiesce `json:"quiesce,omitempty"`
 }
@@ -80,6 +82,9 @@ func createGroupKind() *kind {
 func prepareCreateGroup(ctx context.Context, r *run) (inventory.Change, error) {
 	req := r.req.(CreateGroupRequest) //nolint:forcetypeassert,errcheck // the kind's own request
 	change := inventory.Change{}
+	if err := r.e.validExpiry(req.ExpiresAt); err != nil {
+		return change, err
+	}
 	for i, id := range req.Volumes {
 		if i > 0 {
 			r.enlist()
@@ -125,6 +130,7 @@ func (r *run) groupRow(ctx context.Context, req CreateGroupRequest) (snapshot.Sn
 	}
 	i := slices.IndexFunc(r.d.Shots, func(s shot) bool { return slices.Contains(s.Volumes, r.vol.ID) })
 	row.Token, row.Group, row.Labels = string(r.d.Shots[i].Token), r.d.Group, maps.Clone(req.Labels)
+	row.ExpiresAt = micro(req.ExpiresAt)
 	if req.Owner != "" {
 		row.Owner = req.Owner
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/storagesnap/storagesnap/driver"
 	"github.com/storagesnap/storagesnap/inventory"
@@ -21,6 +22,9 @@ type DeleteGroupRequest struct {
 
 	Common
 	Group snapshot.GroupID `json:"group"`
+	// IfExpiresAt, if not zero, deletes the group only if each member has an expiry, none after that time; else the request is
+	// ErrConflict.
+	IfExpiresAt time.Time `json:"if_expires_at,omitzero"`
 }
 
 func (DeleteGroupRequest) kind() string { return kindDeleteGroup }
@@ -72,6 +76,9 @@ func prepareDeleteGroup(ctx context.Context, r *run) (inventory.Change, error) {
 	}
 	var blockers []driver.Blocker
 	for i, row := range rows {
+		if at := req.IfExpiresAt; !at.IsZero() && (row.ExpiresAt.IsZero() || row.ExpiresAt.After(micro(at))) {
+			return change, driver.Errorf(driver.ErrConflict, "snapshot %s of group %s has not expired", row.ID, req.Group)
+		}
 		if i > 0 {
 			r.enlist()
 		}

@@ -335,3 +335,36 @@ func TestFreezeEnds(t *testing.T) {
 		})
 	}
 }
+
+// TestGroupExpires: members that go only together go together, once all have expired.
+func TestGroupExpires(t *testing.T) {
+	for name, facts := range map[string]driver.Facts{
+		"one by one": {}, "as a whole": {GroupMemberDelete: driver.MemberDeleteRefused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, settings{facts: facts})
+				defer w.close()
+				s := &stage{}
+				twoVolumes(w, s)
+				g, err := w.eng.CreateGroup(ctx(t), engine.CreateGroupRequest{
+					Volumes: []snapshot.VolumeID{s.sibling.ID, w.volume.ID}, Name: "both", ExpiresAt: time.Now().Add(time.Hour),
+				})
+				require.NoError(t, err)
+				_, err = w.eng.SetExpiry(ctx(t), engine.SetExpiryRequest{Snapshot: g.Members[1].ID, At: time.Now().Add(3 * time.Hour)})
+				require.NoError(t, err)
+				<-time.After(2 * time.Hour)
+				report, err := w.eng.Expire(ctx(t))
+				require.NoError(t, err)
+				whole := facts.GroupMemberDelete == driver.MemberDeleteRefused
+				require.Len(t, report.Kept, map[bool]int{false: 0, true: 1}[whole], "its sibling has not expired yet")
+				<-time.After(2 * time.Hour)
+				_, err = w.eng.Expire(ctx(t))
+				require.NoError(t, err)
+				require.Empty(t, w.array.AllSnapshots())
+				require.Empty(t, w.groups())
+				w.tree()
+			})
+		})
+	}
+}

@@ -75,7 +75,7 @@ func (r *run) shoot(ctx context.Context, s *shot, row snapshot.Snapshot, at driv
 	g, err := ask(ctx, r, "CreateGroup", func(ctx context.Context) (driver.Group, error) {
 		return r.b.able.Groups.CreateGroup(ctx, driver.CreateGroupRequest{
 			Volumes: r.natives(s), Token: s.Token, Name: fitted(row.Name, r.desc.Limits), Labels: row.Labels,
-			Attempt: at,
+			Expires: r.safetyNet(row.ExpiresAt), Attempt: at,
 		})
 	})
 	if err != nil {
