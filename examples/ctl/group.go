@@ -50,12 +50,16 @@ func (s *session) groupNamed(ctx context.Context, ref string) (engine.Group, err
 func (a *app) groupCreate() *cobra.Command {
 	var req engine.CreateGroupRequest
 	var labels []string
+	var expires string
 	var quiesce quiesceFlags
 	c := a.changing("create NAME VOLUME...", "Take a snapshot of each volume at one instant", "",
 		"  ctl group create before-upgrade web01 db01 --quiesce",
 		func(ctx context.Context, s *session, common engine.Common, args []string) (change, error) {
 			req.Common, req.Name, req.Quiesce = common, args[0], quiesce.wanted()
 			var err, labelsErr error
+			if req.ExpiresAt, err = a.timeFrom("--expires", expires); err != nil {
+				return change{}, err
+			}
 			req.Volumes, err = s.volumes(ctx, args[1:])
 			req.Labels, labelsErr = labelsFrom(labels)
 			return change{req: req, do: func(ctx context.Context) error {
@@ -73,6 +77,7 @@ func (a *app) groupCreate() *cobra.Command {
 	f := c.Flags()
 	f.StringArrayVar(&labels, "label", nil, "a label, as `key=value`; may be given several times")
 	f.StringVar(&req.Owner, "owner", "", "the account that it belongs to (default: the volumes')")
+	f.StringVar(&expires, "expires", "", "`when` ctl snapshot expire may delete its members: 2026-12-31, 36h or 90d (default: never)")
 	quiesce.flags(c)
 	return c
 }
