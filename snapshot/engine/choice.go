@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/storagesnap/storagesnap/driver"
@@ -114,7 +115,7 @@ func (r *run) choices() []Choice {
 		return []Choice{r.abandon()}
 	}
 	var all []Choice
-	if !r.atPivot() || !r.p.WordOnly {
+	if !r.inDoubt() || !r.p.WordOnly {
 		all = append(all, r.retry())
 	}
 	if !r.op.Undoing && r.mayTurnBack() {
@@ -124,7 +125,7 @@ func (r *run) choices() []Choice {
 			Safe:        true,
 		})
 	}
-	if r.atPivot() && !r.p.Partial {
+	if r.inDoubt() && !r.p.Partial {
 		all = append(all, r.words()...)
 	}
 	if r.kind.abandon != nil {
@@ -148,6 +149,13 @@ func (r *run) atPivot() bool {
 	return !r.op.Undoing && i < len(r.op.Steps) && i == r.pivot() && r.op.Steps[i].State == inventory.StepSent
 }
 
+// inDoubt: the pivot, or one like it for another of the volumes, was sent, and its outcome is not in the journal.
+func (r *run) inDoubt() bool {
+	i := r.op.Cursor
+	return !r.op.Undoing && i < len(r.op.Steps) && slices.Contains(r.kind.pivots, r.op.Steps[i].Name) &&
+		r.op.Steps[i].State == inventory.StepSent
+}
+
 func (r *run) retry() Choice {
 	c := Choice{Name: ChoiceRetry, Safe: true, Consequence: "if the same thing stands in the way, the operation waits again"}
 	step := ""
@@ -160,7 +168,7 @@ func (r *run) retry() Choice {
 		c.Consequence = "it is refused if it can no longer be done"
 	case r.op.Undoing:
 		c.Does = "goes on undoing, from step " + step
-	case r.atPivot() && r.kind.steps[step].repeat:
+	case r.inDoubt() && r.kind.steps[step].repeat:
 		c.Does = "makes sure that nothing uses the volume and sends " + step + " again, which is harmless if it was applied before"
 		if r.kind.name == kindDelete {
 			c.Does = "sends " + step + " again, which is harmless if it was applied before"
@@ -191,7 +199,7 @@ func (r *run) words() []Choice {
 			Check: r.named(st.say.proof), Consequence: r.named(st.say.ifDone),
 		})
 	}
-	if !st.several {
+	if r.atPivot() && !st.several { // behind the first, there is no way back
 		all = append(all, Choice{
 			Name: ChoiceAssumeNotDone, Does: "takes your word that " + name + " did not take place, and goes back",
 			Check: r.named(st.say.disproof), Consequence: r.named(st.say.ifNotDone),

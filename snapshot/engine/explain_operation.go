@@ -208,7 +208,7 @@ func (e *Engine) worker(op inventory.Operation, free bool) []string {
 // next says what becomes of the operation, as far as only its journal tells.
 func (r *run) next() string {
 	defer r.atCursor()()
-	if r.op.State == inventory.Waiting && r.atPivot() && r.p.WordOnly && r.d.Suspended == nil {
+	if r.op.State == inventory.Waiting && r.inDoubt() && r.p.WordOnly && r.d.Suspended == nil {
 		return "it waits for a person to look whether the revert took place, and to choose; it is never sent again by itself, since " +
 			"only a person's word kept writers away, and that was given for the first time"
 	}

@@ -368,3 +368,34 @@ func TestGroupExpires(t *testing.T) {
 		})
 	}
 }
+
+// TestGroupOnAWord: nothing but a person's word stood for the fence, and the outcome for the second volume was lost. It cannot be
+// sent again, nor taken back, so the person who looks can say that it took place.
+func TestGroupOnAWord(t *testing.T) {
+	w := newWorld(t, settings{without: []string{"Access"}})
+	s := &stage{}
+	grouped(w, s)
+	w.faults.Add(drivertest.Fault{
+		Method: "Revert", Call: 2, When: drivertest.After, Err: driver.Errorf(driver.ErrIndeterminate, "the reply was lost"),
+	})
+	_, err := w.eng.RevertGroup(ctx(t), engine.RevertGroupRequest{
+		Group: s.group, AssertDetached: &engine.Assertion{By: "ops", Reason: "the machines are off"},
+	})
+	var e *engine.Error
+	require.ErrorAs(t, err, &e)
+	require.Equal(t, inventory.Waiting, e.State)
+	offered, err := w.eng.Choices(ctx(t), e.Operation)
+	require.NoError(t, err)
+	var names []engine.ChoiceName
+	for _, c := range offered {
+		names = append(names, c.Name)
+	}
+	require.Equal(t, []engine.ChoiceName{engine.ChoiceAssumeDone, engine.ChoiceAbandon}, names)
+	require.NoError(t, w.eng.Resolve(ctx(t), e.Operation, engine.ChoiceAssumeDone, "ops", "the array says so"))
+	require.NoError(t, w.eng.Idle(ctx(t)))
+	op, err := w.eng.Wait(ctx(t), e.Operation)
+	require.NoError(t, err)
+	require.Equal(t, inventory.Succeeded, op.State)
+	require.Equal(t, byte(1), w.content(w.now().Native))
+	w.tree()
+}
