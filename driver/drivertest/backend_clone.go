@@ -167,6 +167,9 @@ func (d *backendDriver) awaitClone(ctx context.Context, req driver.CloneRequest)
 			if err == nil && req.Progress != nil {
 				req.Progress(1)
 			}
+			if driver.ClassOf(err) == driver.ErrUnavailable { // the poll was not sent; the job was
+				err = &driver.Error{Class: driver.ErrIndeterminate, Op: "Clone", Err: err}
+			}
 			return v, err
 		}
 		if req.Progress != nil {

@@ -158,7 +158,8 @@ func (r *run) stepFailed(ctx context.Context, err error, first bool) error {
 	}
 	i, p := r.op.Cursor, r.pivot()
 	rec, st := &r.op.Steps[i], r.kind.steps[r.op.Steps[i].Name]
-	untouched := first && driver.EffectOf(err) == driver.EffectNone
+	// A driver that has noted something has begun, whatever it says of its last call.
+	untouched := first && driver.EffectOf(err) == driver.EffectNone && len(rec.Note) == 0
 	if i >= p && driver.EffectOf(err) == driver.EffectPartial {
 		r.memberOf(rec.Volume).p.Partial = true
 	}
