@@ -78,7 +78,8 @@ func (a *app) root() *cobra.Command {
 	a.complete(root, "output", outputText, outputJSON, outputYAML)
 	root.AddCommand(
 		a.backendCommands(), a.volumeCommands(), a.snapshotCommands(), a.groupCommands(), a.treeCommand(), a.planCommand(),
-		a.operationCommands(), a.explainCommand(), a.auditCommand(), a.checkCommand(), a.configCommands(), a.driversCommand(), a.migrateCommand(),
+		a.operationCommands(), a.explainCommand(), a.auditCommand(), a.checkCommand(), a.configCommands(), a.driversCommand(),
+		a.migrateCommand(),
 	)
 	return root
 }

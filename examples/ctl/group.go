@@ -77,7 +77,8 @@ func (a *app) groupCreate() *cobra.Command {
 	f := c.Flags()
 	f.StringArrayVar(&labels, "label", nil, "a label, as `key=value`; may be given several times")
 	f.StringVar(&req.Owner, "owner", "", "the account that it belongs to (default: the volumes')")
-	f.StringVar(&expires, "expires", "", "`when` ctl snapshot expire may delete its members: 2026-12-31, 36h or 90d (default: never)")
+	f.StringVar(&expires, "expires", "",
+		"`when` ctl snapshot expire may delete its members: 2026-12-31, 36h or 90d (default: never)")
 	quiesce.flags(c)
 	return c
 }
