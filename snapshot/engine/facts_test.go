@@ -254,3 +254,23 @@ func TestTrashSaysForHowLong(t *testing.T) {
 	require.Equal(t, one.ID, res.Snapshot)
 	require.True(t, res.RecoverableUntil.After(time.Now()), "until when the array can bring it back")
 }
+
+// TestLimitOfAContainer: the array alone knows how full a container is; what could go is named, of whichever volume.
+func TestLimitOfAContainer(t *testing.T) {
+	w := newWorld(t, settings{
+		facts: driver.Facts{LimitUnit: driver.UnitContainer}, limits: driver.Limits{SnapshotsPerVolume: 2}, container: "c",
+	})
+	sibling := w.addSibling("c")
+	first, err := w.eng.Create(ctx(t), engine.CreateRequest{Volume: sibling.ID, Name: "first"})
+	require.NoError(t, err)
+	second := w.create("second")
+	_, err = w.eng.Create(ctx(t), engine.CreateRequest{Volume: w.volume.ID, Name: "third"})
+	require.ErrorIs(t, err, driver.ErrExhausted)
+	var named []string
+	for _, b := range driver.BlockersOf(err) {
+		named = append(named, b.ID)
+	}
+	require.Equal(t, []string{first.ID.String(), second.ID.String()}, named, "the oldest first")
+	require.Equal(t, 1, w.array.Counts()["CreateSnapshot"]-2, "it was asked once")
+	w.tree()
+}
