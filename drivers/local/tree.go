@@ -163,7 +163,7 @@ func (t *tree) list(dir string, f func(fs.DirEntry) bool) error {
 				return nil
 			}
 		}
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) || absent(err) { // absent on btrfs, where a folder is removed while it is read
 			return nil
 		}
 		if err != nil {
