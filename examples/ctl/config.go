@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -154,10 +155,27 @@ func jsonOf(text []byte) (json.RawMessage, error) {
 		return nil, wordless(err)
 	}
 	doc, err := json.Marshal(value)
-	if err != nil {
+	if err != nil || !keyedByTexts(value) {
 		return nil, errors.New("the keys of all mappings must be texts, and numbers finite")
 	}
 	return doc, nil
+}
+
+// keyedByTexts: not every release of encoding/json refuses other keys.
+func keyedByTexts(value any) bool {
+	switch v := value.(type) {
+	case map[any]any:
+		return false
+	case map[string]any:
+		for _, one := range v {
+			if !keyedByTexts(one) {
+				return false
+			}
+		}
+	case []any:
+		return !slices.ContainsFunc(v, func(one any) bool { return !keyedByTexts(one) })
+	}
+	return true
 }
 
 // texts makes what YAML would take for a time stay the text that it is.
