@@ -55,6 +55,9 @@ type OperationChange struct {
 	// IfEpoch is the epoch that the caller works under; the stored one must be equal. 0 means that the operation must
 	// not exist. Epochs begin with 1.
 	IfEpoch int64
+	// IfSeq, with TakeOver, is the Seq of the operation that the caller has read: what it takes over must not have been
+	// written since, by whomever; else it is refused as stale. 0 takes over whatever is there.
+	IfSeq int64
 	// TakeOver: the caller takes the operation from another process, with Operation.Epoch = IfEpoch + 1. It is refused as
 	// stale unless the operation is open, and the lease has expired by the store's clock, there is none, or it is the same
 	// LeaseOwner's.

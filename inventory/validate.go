@@ -119,6 +119,8 @@ func (o OperationChange) validate() error {
 	switch {
 	case op.ID.IsZero() || op.Kind == "":
 		return invalid("operation without an id or a kind")
+	case o.IfSeq < 0, o.IfSeq > 0 && !o.TakeOver:
+		return invalid("operation %s: only a take-over can depend on a seq, and that is above zero", op.ID)
 	case o.TakeOver && o.Restart, o.IfEpoch == 0 && (o.TakeOver || o.Restart):
 		return invalid("operation %s: only one that exists can be taken over or restarted", op.ID)
 	case op.Epoch != want:

@@ -209,7 +209,7 @@ func leaseBugs() []bug {
 			name: "counts a Seq for a refused change", caught: []string{"SeqOfRefusedChange"}, plant: countingRefused,
 		},
 		{
-			name: "begins an operation that exists", caught: []string{"OperationBegunTwice", "OneWinnerPerVersion"},
+			name: "begins an operation that exists", caught: []string{"OperationBegunTwice"},
 			plant: rewriting(func(ctx context.Context, inner inventory.Inventory, c *inventory.Change) {
 				if c.Operation == nil || c.Operation.IfEpoch != 0 {
 					return
@@ -246,6 +246,14 @@ func leaseBugs() []bug {
 				if stored, err := inner.Operation(ctx, c.Operation.Operation.ID); err == nil && !stored.State.Open() {
 					stored.State, stored.LeaseOwner = inventory.Running, ""
 					_ = inner.Commit(ctx, changeOf(advance(stored)))
+				}
+			}),
+		},
+		{
+			name: "takes over what was written since", caught: []string{"TakeOverOfWhatWasRead"},
+			plant: rewriting(func(_ context.Context, _ inventory.Inventory, c *inventory.Change) {
+				if c.Operation != nil {
+					c.Operation.IfSeq = 0
 				}
 			}),
 		},

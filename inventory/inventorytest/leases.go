@@ -47,6 +47,10 @@ func leaseChecks() []check {
 			why: "recovery may work from an old listing: what has ended meanwhile must not begin a second time",
 		},
 		{
+			name: "TakeOverOfWhatWasRead", run: takeOverOfWhatWasRead,
+			why: "its owner may still have written between the reading and the take-over: an older journal over it forgets effects",
+		},
+		{
 			name: "LeaseExpiredQuery", run: leaseExpiredQuery,
 			why: "recovery looks for work with this query; what it does not find waits for ever",
 		},
@@ -167,6 +171,26 @@ func takeOverOfEnded(s *scene) {
 		s.refuse(inventory.ErrStale, operate(takeOver(o, "p1")))
 		s.refuse(inventory.ErrStale, operate(takeOver(given, "p2")))
 	}
+}
+
+func takeOverOfWhatWasRead(s *scene) {
+	o := s.newOperation()
+	o.State = inventory.Waiting
+	s.commit(begin(o))
+	read := s.operation(o.ID)
+	o.Reason = "written since"
+	s.commit(advance(o))
+	asRead := func(seq int64) inventory.OperationChange {
+		c := takeOver(o, "p2")
+		c.IfSeq = seq
+		return c
+	}
+	s.refuse(inventory.ErrStale, operate(asRead(read.Seq)))
+	got := s.operation(o.ID)
+	require.Equal(s, int64(1), got.Epoch)
+	require.Equal(s, "written since", got.Reason)
+	s.commit(operate(asRead(got.Seq)))
+	require.Equal(s, int64(2), s.operation(o.ID).Epoch)
 }
 
 func leaseExpiredQuery(s *scene) {

@@ -37,6 +37,8 @@ func (t *transaction) checkEpoch(c *inventory.OperationChange, before *inventory
 		return fmt.Errorf("inventory: operation %s: is %s; only a failed one begins anew: %w", id, before.State, inventory.ErrStale)
 	case c.TakeOver && !before.State.Open():
 		return fmt.Errorf("inventory: operation %s: is %s and has ended: %w", id, before.State, inventory.ErrStale)
+	case c.IfSeq > 0 && before.Seq != c.IfSeq:
+		return fmt.Errorf("inventory: operation %s: was written since it was read: %w", id, inventory.ErrStale)
 	case c.TakeOver && before.LeaseOwner != c.Operation.LeaseOwner && !leaseExpired(before, t.now):
 		return fmt.Errorf("inventory: operation %s: leased by %s until %s: %w",
 			id, before.LeaseOwner, before.LeaseUntil, inventory.ErrStale)

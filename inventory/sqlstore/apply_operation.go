@@ -83,6 +83,9 @@ func (a *application) explainOperation(ctx context.Context) error {
 	if !inventory.OperationState(stored.state).Open() {
 		return stale("operation %s: is %s and has ended", id, stored.state)
 	}
+	if c.IfSeq > 0 && stored.seq != c.IfSeq {
+		return stale("operation %s: was written since it was read", id)
+	}
 	return stale("operation %s: leased by %s for now", id, stored.leaseOwner)
 }
 
@@ -91,10 +94,11 @@ type storedOperation struct {
 	epoch             int64
 	change            []byte
 	state, leaseOwner string
+	seq               int64
 }
 
 func (a *application) storedOperation(ctx context.Context) (storedOperation, error) {
 	var s storedOperation
-	_, err := a.find(ctx, a.sql.operationRead, a.operation, &s.epoch, &s.change, &s.state, &s.leaseOwner)
+	_, err := a.find(ctx, a.sql.operationRead, a.operation, &s.epoch, &s.change, &s.state, &s.leaseOwner, &s.seq)
 	return s, err
 }

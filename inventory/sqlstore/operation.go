@@ -40,7 +40,7 @@ func operationRow(o *inventory.Operation) *row {
 	return r
 }
 
-// operationValues returns the parameters of the operation's statements: operationColumns, if_epoch, ttl and now,
+// operationValues returns the parameters of the operation's statements: operationColumns, if_epoch, if_seq, ttl and now,
 // which is filled in when the statement runs.
 func operationValues(id inventory.ChangeID, c *inventory.OperationChange) ([]any, error) {
 	o := &c.Operation
@@ -57,6 +57,6 @@ func operationValues(id inventory.ChangeID, c *inventory.OperationChange) ([]any
 		o.Actor, o.Owner, string(o.Args), o.ArgsHash, boolValue(o.Undoing), o.Cursor, list, string(o.Detail),
 		string(o.Result), o.Error, int64(o.ErrorClass), o.Reason, o.Attempts, timeValue(o.NextAt), boolValue(o.CancelAsked),
 		timeValue(o.CreatedAt), timeValue(o.UpdatedAt), o.LeaseOwner, nil, o.Epoch,
-		c.IfEpoch, ttl, nil,
+		c.IfEpoch, c.IfSeq, ttl, nil,
 	}, nil
 }

@@ -27,7 +27,8 @@ type operationMode struct{ takeOver, restart bool }
 func (m operationMode) condition() string {
 	switch {
 	case m.takeOver:
-		return " AND is_open = 1 AND (lease_until IS NULL OR lease_until <= {now} OR lease_owner = :lease_owner)"
+		return " AND is_open = 1 AND (lease_until IS NULL OR lease_until <= {now} OR lease_owner = :lease_owner)" +
+			" AND (:if_seq = 0 OR seq = :if_seq)"
 	case m.restart:
 		return " AND state = 'failed'"
 	}
@@ -92,12 +93,12 @@ func (c compiler) snapshots(s *statements) {
 }
 
 func (c compiler) operations(s *statements) {
-	t := newTable("operation", operationColumns, "if_epoch", "ttl", "now")
+	t := newTable("operation", operationColumns, "if_epoch", "if_seq", "ttl", "now")
 	values := map[string]string{"seq": "{seq}", "lease_until": "{now} + :ttl"}
 	s.operationGet = c.of(newTable("operation", "id"), "SELECT "+operationRead+" FROM {operation} o WHERE o.id = :id")
 	s.operationInsert = c.of(t, t.insert(values))
 	s.operationLast = c.of(t, "SELECT coalesce(max(seq), 0) FROM {operation}")
-	s.operationRead = c.of(t, "SELECT epoch, change_id, state, lease_owner FROM {operation} WHERE id = :id")
+	s.operationRead = c.of(t, "SELECT epoch, change_id, state, lease_owner, seq FROM {operation} WHERE id = :id")
 	if c.dialect.countSeq != "" {
 		s.operationCount = c.of(t, c.dialect.countSeq)
 	}

@@ -88,18 +88,12 @@ func (e *Engine) takeUp(ctx context.Context, op inventory.Operation, decide func
 	if other, err := e.adopt(r); other != nil || err != nil {
 		return err // under way already, or closing
 	}
-	// What was listed may be old: a run of this process may have ended it since. Now that it is ours here, look again.
-	if now, err := e.inv.Operation(ctx, op.ID); err != nil || now.Epoch != op.Epoch || !now.UpdatedAt.Equal(op.UpdatedAt) {
-		r.err = errLost
-		e.release(r)
-		return errLost
-	}
 	if op.State == inventory.Queued {
 		return e.requeue(ctx, r)
 	}
 	if err := e.claim(ctx, r); err != nil {
 		e.unlock(r)
-		r.err = err
+		r.err = errLost // whoever waits for the operation goes on waiting
 		e.release(r)
 		return err
 	}
@@ -111,10 +105,19 @@ func (e *Engine) takeUp(ctx context.Context, op inventory.Operation, decide func
 	return nil
 }
 
+// takeUpNow is takeUp because a person asked for it.
+func (e *Engine) takeUpNow(ctx context.Context, op inventory.Operation, decide func(*run)) error {
+	err := e.takeUp(ctx, op, decide)
+	if errors.Is(err, errLost) {
+		return driver.Errorf(driver.ErrBusy, "operation %s was taken up by somebody else in this moment; look again", op.ID)
+	}
+	return err
+}
+
 // requeue takes up an operation that never began.
 func (e *Engine) requeue(ctx context.Context, r *run) error {
 	if err := r.commit(ctx, inventory.Change{}); err != nil {
-		r.err = err
+		r.err = errLost
 		e.release(r)
 		return fmt.Errorf("%w: %w", errLost, err)
 	}

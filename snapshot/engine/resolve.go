@@ -97,16 +97,12 @@ func (e *Engine) decide(ctx context.Context, op inventory.Operation, r *run, cho
 	if err := e.unwish(ctx, op.ID); err != nil {
 		return err
 	}
-	err := e.takeUp(ctx, op, func(r *run) {
+	return e.takeUpNow(ctx, op, func(r *run) {
 		if !again {
 			r.resolved(decision{Choice: choice, word: w})
 		}
 		r.d.Suspended = nil
 	})
-	if errors.Is(err, errLost) {
-		return driver.Errorf(driver.ErrBusy, "operation %s was taken up by somebody else in this moment; look again", op.ID)
-	}
-	return err
 }
 
 // last is the latest decision about the operation.

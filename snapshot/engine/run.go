@@ -154,6 +154,9 @@ func (r *run) writeOnce(ctx context.Context, c inventory.Change, next inventory.
 	if r.enter != entryOwned {
 		next.Epoch++
 	}
+	if r.enter == entryTakeOver { // what is written over must be what was read
+		oc.IfSeq = r.saved.Seq
+	}
 	if next.State == inventory.Running || next.State == inventory.Queued {
 		oc.LeaseTTL = r.e.opts.LeaseTTL
 	} else {

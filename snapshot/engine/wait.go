@@ -63,7 +63,7 @@ func (e *Engine) Retry(ctx context.Context, id inventory.OperationID) error {
 	case !free:
 		return driver.Errorf(driver.ErrBusy, "operation %s is being worked on by %q", id, op.LeaseOwner)
 	}
-	return e.takeUp(ctx, op, nil)
+	return e.takeUpNow(ctx, op, nil)
 }
 
 // cancel makes the run turn back at the next step, and interrupts a call that can be undone.

@@ -181,7 +181,9 @@ func (e *Engine) Cancel(ctx context.Context, id inventory.OperationID) error {
 		return err
 	}
 	if free {
-		return e.turnBack(ctx, op)
+		if err := e.turnBack(ctx, op); !errors.Is(err, errLost) {
+			return err
+		}
 	}
 	if r := e.running(id); r != nil {
 		r.cancel()
