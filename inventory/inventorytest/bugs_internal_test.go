@@ -49,7 +49,7 @@ func rewriting(edit func(ctx context.Context, inner inventory.Inventory, c *inve
 func versionBugs() []bug {
 	return []bug{
 		{
-			name: "ignores IfVersion of volumes", caught: []string{"VolumeCompareAndSwap", "VolumeDeleted", "OneWinnerPerVersion"},
+			name: "ignores IfVersion of volumes", caught: []string{"VolumeCompareAndSwap", "VolumeDeleted"},
 			plant: rewriting(func(ctx context.Context, inner inventory.Inventory, c *inventory.Change) {
 				for i, v := range c.Volumes {
 					if stored, err := inner.Volume(ctx, v.Volume.ID); err == nil {
