@@ -212,11 +212,11 @@ const stepThaw = "Thaw"
 // doThaw makes sure that nothing is frozen any more; nearly always that was done before.
 func doThaw(ctx context.Context, r *run, _ driver.Attempt) error { return r.thaw(ctx) }
 
-// inForce reports whether the operation has writes frozen, as far as its journal tells: what does it was sent, and that it was
-// ended is not written.
+// inForce reports whether the operation has writes frozen, as far as its journal tells: its first step, which does it, was
+// sent, and that it was ended is not written.
 func (f *freeze) inForce(op inventory.Operation) bool {
-	return f != nil && !f.Thawed && len(f.Hosts) > 0 &&
-		op.Cursor < len(op.Steps) && op.Steps[op.Cursor].State != inventory.StepPlanned
+	return f != nil && !f.Thawed && len(f.Hosts) > 0 && op.State.Open() &&
+		len(op.Steps) > 0 && op.Steps[0].State != inventory.StepPlanned
 }
 
 // tellThaw: the step before has sent it.

@@ -125,9 +125,10 @@ func suspension(op inventory.Operation) *word {
 	return d.Suspended
 }
 
-// listen is heed for a run that was told that something is wished; before the outcome there is nothing left to stop.
+// listen is heed for a run that was told that something is wished; before the outcome there is nothing left to stop, and while
+// guests are frozen they come first.
 func (r *run) listen(ctx context.Context) error {
-	if !r.wished.Load() || r.op.Cursor == len(r.op.Steps) {
+	if !r.wished.Load() || r.op.Cursor == len(r.op.Steps) || !r.unsent() && r.d.Freeze.inForce(r.op) {
 		return nil
 	}
 	return r.heed(ctx)
