@@ -41,18 +41,10 @@ type Group struct {
 	Degraded bool                `json:"degraded,omitempty"`
 }
 
-// groupDoc is the content of a group's record.
+// groupDoc is the content of a group's record: the group but for its members, and the calls that took them.
 type groupDoc struct {
-	Name        string               `json:"name,omitempty"`
-	Labels      map[string]string    `json:"labels,omitempty"`
-	Owner       string               `json:"owner,omitempty"`
-	CreatedAt   time.Time            `json:"created_at"`
-	Consistency snapshot.Consistency `json:"consistency"`
-	Quiesce     snapshot.Quiesce     `json:"quiesce,omitempty"`
-	Frozen      time.Duration        `json:"frozen,omitempty"`
-	Skew        time.Duration        `json:"skew,omitempty"`
-	Volumes     []snapshot.VolumeID  `json:"volumes"`
-	Shots       []shot               `json:"shots"`
+	Group
+	Shots []shot `json:"shots"`
 }
 
 // Group returns a group with the members that are left. Error: ErrNotFound.
@@ -121,10 +113,8 @@ func (e *Engine) listedGroup(ctx context.Context, rec inventory.Record, q GroupQ
 }
 
 func (e *Engine) groupOf(ctx context.Context, id snapshot.GroupID, doc groupDoc) (Group, error) {
-	g := Group{
-		ID: id, Name: doc.Name, Labels: doc.Labels, Owner: doc.Owner, CreatedAt: doc.CreatedAt, Consistency: doc.Consistency,
-		Quiesce: doc.Quiesce, Frozen: doc.Frozen, Skew: doc.Skew, Volumes: doc.Volumes,
-	}
+	g := doc.Group
+	g.ID = id
 	rows, err := e.groupRows(ctx, id)
 	if err != nil {
 		return g, err

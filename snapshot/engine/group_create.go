@@ -227,10 +227,10 @@ func groupCreatedOutcome(ctx context.Context, r *run) (inventory.Change, any, er
 	if err != nil {
 		return change, nil, err
 	}
-	doc := groupDoc{
-		Name: req.Name, Labels: req.Labels, Owner: req.Owner, CreatedAt: r.op.CreatedAt, Consistency: consistency,
-		Skew: r.skew(), Volumes: req.Volumes, Shots: r.d.Shots,
-	}
+	doc := groupDoc{Shots: r.d.Shots, Group: Group{
+		ID: r.d.Group, Name: req.Name, Labels: req.Labels, Owner: req.Owner, CreatedAt: r.op.CreatedAt, Consistency: consistency,
+		Skew: r.skew(), Volumes: req.Volumes,
+	}}
 	if doc.Owner == "" {
 		doc.Owner = r.vol.Owner
 	}

@@ -18,7 +18,8 @@ type RevertGroupRequest struct {
 
 	Common
 	Group snapshot.GroupID `json:"group"`
-	// Partial agrees to roll back only the volumes whose members are left; without it a degraded group is refused.
+	// Partial agrees to roll back only the volumes that are left and whose members are; without it a degraded group is
+	// refused.
 	Partial bool `json:"partial,omitempty"`
 	// KeepCurrent, KeepName, KeepLabels, DropYounger and AssertDetached are as in [RevertRequest], for each volume. Siblings
 	// are volumes outside the group that the array rolls back too; all must be named.
@@ -69,7 +70,10 @@ func prepareRevertGroup(ctx context.Context, r *run) (inventory.Change, error) {
 		return none, err
 	}
 	r.d.Group = g.ID
-	targets := slices.DeleteFunc(g.Members, func(s snapshot.Snapshot) bool { return s.State == snapshot.Missing })
+	targets, err := r.revertible(ctx, g, req.Partial)
+	if err != nil {
+		return none, err
+	}
 	if g.Degraded && !req.Partial || len(targets) == 0 {
 		return none, driver.Errorf(driver.ErrConflict, "group %s is degraded: %d of %d members are left; agree to roll back only those",
 			g.ID, len(targets), len(g.Volumes))
@@ -98,6 +102,25 @@ func prepareRevertGroup(ctx context.Context, r *run) (inventory.Change, error) {
 	return r.prepareRollback(ctx, rollback{
 		asserted: req.AssertDetached, keep: req.KeepCurrent, keepName: req.KeepName, keepLabels: req.KeepLabels,
 	})
+}
+
+// revertible returns the members that are left. Those of volumes that were deleted, with their snapshots kept, are left out
+// only if a part is agreed to.
+func (r *run) revertible(ctx context.Context, g Group, partial bool) ([]snapshot.Snapshot, error) {
+	var targets []snapshot.Snapshot
+	for _, s := range g.Members {
+		if s.State == snapshot.Missing {
+			continue
+		}
+		vol, err := r.e.Volume(ctx, s.Volume)
+		if err != nil {
+			return nil, err
+		}
+		if vol.DeletedAt.IsZero() || !partial {
+			targets = append(targets, s)
+		}
+	}
+	return targets, nil
 }
 
 // openTarget opens the member in focus on the volume of a snapshot that it is to be rolled back to.

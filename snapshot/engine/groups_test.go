@@ -269,6 +269,22 @@ func TestDegradedGroup(t *testing.T) {
 	require.Equal(t, byte(4), w.content(s.sibling.Native), "the volume without a member is left alone")
 }
 
+func TestGroupOutlivesAVolume(t *testing.T) {
+	w := newWorld(t, settings{})
+	s := &stage{}
+	grouped(w, s)
+	err := w.eng.DeleteVolume(ctx(t), engine.DeleteVolumeRequest{Volume: s.sibling.ID, Snapshots: engine.SnapshotsKeep})
+	require.NoError(t, err)
+	_, err = w.eng.RevertGroup(ctx(t), engine.RevertGroupRequest{Group: s.group})
+	require.ErrorIs(t, err, driver.ErrNotFound)
+	require.ErrorContains(t, err, s.sibling.ID.String())
+	_, err = w.eng.RevertGroup(ctx(t), engine.RevertGroupRequest{Group: s.group, Partial: true})
+	require.NoError(t, err)
+	require.Equal(t, byte(1), w.content(w.now().Native))
+	require.NoError(t, w.eng.DeleteGroup(ctx(t), engine.DeleteGroupRequest{Group: s.group}))
+	require.Empty(t, w.array.AllSnapshots())
+}
+
 func TestGroupMemberThatGoesOnlyWithItsGroup(t *testing.T) {
 	w := newWorld(t, settings{facts: driver.Facts{GroupMemberDelete: driver.MemberDeleteRefused}})
 	s := &stage{}
