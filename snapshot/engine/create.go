@@ -94,7 +94,7 @@ func doCreate(ctx context.Context, r *run, at driver.Attempt) error {
 	r.p.Made, err = r.takeSnapshot(ctx, r.p.Token, snapshot.Snapshot{
 		Name: req.Name, Labels: req.Labels, ExpiresAt: micro(req.ExpiresAt),
 	}, at)
-	return err
+	return r.withCandidates(ctx, err)
 }
 
 func tellCreate(r *run) PlannedStep {
@@ -112,7 +112,7 @@ func (r *run) takeSnapshot(ctx context.Context, token driver.Token, row snapshot
 		})
 	})
 	if err != nil {
-		return nil, r.withCandidates(ctx, err)
+		return nil, err
 	}
 	if s.Ref.Token != token || s.Ref.ID == "" {
 		return nil, badAnswer("CreateSnapshot", "the driver answered without the snapshot's id, or with another token")
@@ -128,16 +128,11 @@ func findCreated(ctx context.Context, r *run, at driver.Attempt) (bool, error) {
 
 // lookUp returns what the array has under the reference, or nil if it conclusively has nothing.
 func (r *run) lookUp(ctx context.Context, ref driver.SnapshotRef, at driver.Attempt) (*made, error) {
-	s, err := ask(ctx, r, "Lookup", func(ctx context.Context) (driver.Snapshot, error) {
-		return r.b.drv.Lookup(ctx, driver.LookupRequest{Snapshot: ref, Attempt: at})
-	})
-	switch {
-	case driver.ClassOf(err) == driver.ErrNotFound:
-		return nil, nil //nolint:nilnil // absence is the answer
-	case err != nil:
+	s, err := r.atArray(ctx, ref, at)
+	if s == nil {
 		return nil, err
 	}
-	return madeOf(s), nil
+	return madeOf(*s), nil
 }
 
 func undoCreate(ctx context.Context, r *run, at driver.Attempt) error {

@@ -17,7 +17,7 @@ func doKeep(ctx context.Context, r *run, at driver.Attempt) error {
 		return classified(err)
 	}
 	r.p.Kept, err = r.takeSnapshot(ctx, r.p.KeepRef.Token, row, at)
-	return err
+	return r.withCandidates(ctx, err)
 }
 
 func tellKeep(r *run) PlannedStep {

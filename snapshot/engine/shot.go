@@ -27,8 +27,9 @@ func doShots(ctx context.Context, r *run, at driver.Attempt) error {
 	if err != nil {
 		return classified(err)
 	}
-	began := time.Now()
 	err = r.freezing(ctx, func(ctx context.Context) error {
+		began := time.Now()
+		defer func() { r.d.Skew = time.Since(began) }()
 		for i := range r.d.Shots {
 			if err := r.shoot(ctx, &r.d.Shots[i], row, at); err != nil {
 				if i > 0 {
@@ -39,10 +40,7 @@ func doShots(ctx context.Context, r *run, at driver.Attempt) error {
 		}
 		return nil
 	})
-	if len(r.d.Shots) > 1 {
-		r.d.Skew = time.Since(began)
-	}
-	return err
+	return r.withCandidates(ctx, err) // only now: nobody is frozen any more
 }
 
 // tellShots: the calls that take the snapshots, between those that hold the writes and let them go on.
@@ -79,7 +77,7 @@ func (r *run) shoot(ctx context.Context, s *shot, row snapshot.Snapshot, at driv
 		})
 	})
 	if err != nil {
-		return r.withCandidates(ctx, err)
+		return err
 	}
 	if n := r.assign(s, g); n < len(s.Volumes) {
 		return badAnswer("CreateGroup", fmt.Sprintf("the driver answered with %d of %d members", n, len(s.Volumes)))
