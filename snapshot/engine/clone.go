@@ -33,7 +33,7 @@ func cloneKind() *kind {
 			stepCloneSplit: {do: doCloneSplit, tell: tellSplit},
 		},
 		ends:    says("the new volume is in the inventory, with the snapshot as its origin"),
-		touches: func(r *run) bool { return r.planned(stepCloneGrant) || r.planned(stepCloneSplit) },
+		touches: func(r *run) bool { return r.has(stepCloneGrant) || r.has(stepCloneSplit) },
 	}
 }
 
@@ -116,9 +116,6 @@ func (r *run) introducible(ctx context.Context, host string, parent inventory.Vo
 			"host %q cannot give a clone an identity of its own, so it would be taken for its source", host)
 	}
 	source := r.lun(parent)
-	if source.Volume == "" && len(parent.Former) > 0 { // deleted, with its snapshots kept: what the host may still remember
-		source.Volume = parent.Former[len(parent.Former)-1]
-	}
 	r.d.Source = &source
 	if r.b.able.Access != nil {
 		r.plan(stepCloneGrant)
@@ -247,7 +244,7 @@ func undoIntroduce(ctx context.Context, r *run, at driver.Attempt) error {
 func clonedOutcome(ctx context.Context, r *run) (inventory.Change, any, error) {
 	vol, now := r.unpend(), r.d.Now
 	vol.Native, vol.Serial, vol.Size, vol.Container, vol.Disk = now.Native, now.Serial, now.Size, now.Container, r.d.Disk
-	vol.Independent = r.planned(stepCloneSplit)
+	vol.Independent = r.has(stepCloneSplit)
 	change, err := r.unpinned(ctx, r.volumeChange(vol))
 	change.Records = []inventory.RecordChange{nameSeen(vol.ID, now.Name, 0)}
 	return change, Result{Volume: vol.ID, Snapshot: r.d.Snapshot}, err

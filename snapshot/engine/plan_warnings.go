@@ -35,13 +35,6 @@ func (r *run) warnings(ctx context.Context, p Plan) ([]string, error) {
 	return all, err
 }
 
-// has reports whether the step is planned for the member in focus.
-func (r *run) has(name string) bool {
-	return slices.ContainsFunc(r.op.Steps, func(s inventory.Step) bool {
-		return s.Name == name && (s.Volume.IsZero() || s.Volume == r.p.Volume)
-	})
-}
-
 func (r *run) contentWarnings(p Plan) (all []string) {
 	if r.vol.HeadUnknown {
 		all = append(all, "nobody knows which snapshot the content of "+r.theVolume()+" descends from")

@@ -31,9 +31,11 @@ func (r *run) planFor(name string) {
 	r.op.Steps = append(r.op.Steps, inventory.Step{Name: name, State: inventory.StepPlanned, Volume: r.p.Volume})
 }
 
-// planned reports whether the operation has a step of that name.
-func (r *run) planned(name string) bool {
-	return slices.ContainsFunc(r.op.Steps, func(s inventory.Step) bool { return s.Name == name })
+// has reports whether the step is planned for the member in focus.
+func (r *run) has(name string) bool {
+	return slices.ContainsFunc(r.op.Steps, func(s inventory.Step) bool {
+		return s.Name == name && (s.Volume.IsZero() || s.Volume == r.p.Volume)
+	})
 }
 
 // openVolume loads the header of the volume that the operation is about, and its backend, and refuses what cannot begin.

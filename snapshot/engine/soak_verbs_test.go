@@ -93,6 +93,20 @@ func snapshotVerbs() []verb {
 func volumeVerbs() []verb {
 	return []verb{
 		{
+			name: "split", weight: 2, refusals: []driver.Class{driver.ErrNotFound, driver.ErrUnsupported, driver.ErrInvalid},
+			request: func(w *worker, c engine.Common) engine.Request {
+				vol, ok := w.volume()
+				if !ok {
+					return nil
+				}
+				return engine.SplitRequest{Common: c, Volume: vol.ID}
+			},
+			call: func(ctx context.Context, e *engine.Engine, req engine.Request) (string, error) {
+				v, err := e.Split(ctx, req.(engine.SplitRequest))
+				return v.ID.String(), err
+			},
+		},
+		{
 			name: "import", weight: 6, refusals: []driver.Class{driver.ErrConflict, driver.ErrNotFound},
 			request: func(w *worker, c engine.Common) engine.Request {
 				req, ok := w.stray()
@@ -202,20 +216,6 @@ func groupVerbs() []verb {
 			},
 			call: func(ctx context.Context, e *engine.Engine, req engine.Request) (string, error) {
 				return "", e.DeleteGroup(ctx, req.(engine.DeleteGroupRequest))
-			},
-		},
-		{
-			name: "split", weight: 2, refusals: []driver.Class{driver.ErrNotFound, driver.ErrUnsupported, driver.ErrInvalid},
-			request: func(w *worker, c engine.Common) engine.Request {
-				vol, ok := w.volume()
-				if !ok {
-					return nil
-				}
-				return engine.SplitRequest{Common: c, Volume: vol.ID}
-			},
-			call: func(ctx context.Context, e *engine.Engine, req engine.Request) (string, error) {
-				v, err := e.Split(ctx, req.(engine.SplitRequest))
-				return v.ID.String(), err
 			},
 		},
 	}
